@@ -1,0 +1,3 @@
+//! reference
+/// main
+#[must_use] pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }
