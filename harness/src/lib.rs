@@ -1,5 +1,43 @@
-//! touchdown
-pub mod cli { 
-    //! cli
-    /// main
-    #[must_use] pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS } }
+//! touchdown: a conformance test harness for Airbyte destination connectors.
+//!
+//! ```text
+//!  fixtures ──> Scenario ──> Subject ──> Transcript ─┐
+//!               (what is     (a command)  (all that  ├─> checks ──> verdicts ──> reports
+//!                sent)                     happened) │   (pure
+//!                   │                     Landed ────┘   functions)
+//!                   └──> model ──> expected rows
+//! ```
+//!
+//! Data goes one way. A check sees evidence, never a process; a report sees events, never a check.
+//! A saved transcript can therefore be judged again without the destination.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`protocol`] | messages, the catalog, the protocol's schema, exact JSON |
+//! | [`scenario`] | what is sent; packing into few launches |
+//! | [`model`], [`compare`] | what must have landed, and how it differs from what has |
+//! | [`subject`], [`readback`] | starting the destination; reading back its rows |
+//! | [`transcript`], [`evidence`] | what happened |
+//! | [`checks`] | one row a rule: the registry |
+//! | [`config`], [`session`], [`judging`] | what is to be done; doing it; judging it |
+//! | [`event`], [`report`], [`folder`] | what is told, and how; what is kept of a failure |
+//! | [`cli`] | one file a subcommand |
+
+pub mod checks;
+pub mod cli;
+pub mod compare;
+pub mod config;
+pub mod configs;
+pub mod event;
+pub mod evidence;
+pub mod folder;
+pub mod judging;
+pub mod model;
+pub mod protocol;
+pub mod readback;
+pub mod redact;
+pub mod report;
+pub mod scenario;
+pub mod session;
+pub mod subject;
+pub mod transcript;

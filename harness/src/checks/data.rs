@@ -1,0 +1,358 @@
+//! What must have landed: one check for each kind of difference between the model's rows and those
+//! read back. [`crate::compare`] sorts the differences; each belongs to one kind alone.
+
+use std::collections::HashSet;
+
+use super::{Check, Finding, Judge, Level, Verdict, WRITE};
+use crate::compare::{self, Comparison, Difference, Kind, Place};
+use crate::evidence::{Evidence, Facts};
+use crate::model::{self, Expected, Input, Reason};
+use crate::protocol::catalog::SyncMode;
+use crate::protocol::message::Descriptor;
+use crate::scenario::pack::Member;
+
+/// The rows of this family.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: "data-lost",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "every record has landed",
+        platform: "believes the data safe: it is gone",
+        docs: include_str!("docs/data-lost.md"),
+        proved_by: "forget-last-flush",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::Lost),
+    },
+    Check {
+        id: "data-duplicated",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "every record has landed once, in append and overwrite",
+        platform: "shows twice as many rows as the source has",
+        docs: include_str!("docs/data-duplicated.md"),
+        proved_by: "flush-twice",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::Duplicated),
+    },
+    Check {
+        id: "data-altered",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "every record has landed with its values intact",
+        platform: "shows values that the source never had",
+        docs: include_str!("docs/data-altered.md"),
+        proved_by: "trim-strings",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::Altered),
+    },
+    Check {
+        id: "data-invented",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "nothing has landed that was not sent",
+        platform: "shows rows that the source never had",
+        docs: include_str!("docs/data-invented.md"),
+        proved_by: "header-row",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::Invented),
+    },
+    Check {
+        id: "append-replaced-data",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "append keeps what was there",
+        platform: "loses all earlier syncs with each new one",
+        docs: include_str!("docs/append-replaced-data.md"),
+        proved_by: "append-truncates",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::AppendReplaced),
+    },
+    Check {
+        id: "overwrite-kept-data",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "overwrite leaves this sync's records alone",
+        platform: "shows rows that the source has dropped",
+        docs: include_str!("docs/overwrite-kept-data.md"),
+        proved_by: "overwrite-appends",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::OverwriteKept),
+    },
+    Check {
+        id: "overwrite-touched-neighbour",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "a sync leaves streams outside its catalog as they are",
+        platform: "loses the data of another connection",
+        docs: include_str!("docs/overwrite-touched-neighbour.md"),
+        proved_by: "overwrite-drops-strangers",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::NeighbourTouched),
+    },
+    Check {
+        id: "dedup-kept-duplicates",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "append_dedup leaves one row a primary key",
+        platform: "shows old versions of rows beside the new ones",
+        docs: include_str!("docs/dedup-kept-duplicates.md"),
+        proved_by: "dedup-within-batch",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::DedupKept),
+    },
+    Check {
+        id: "dedup-wrong-winner",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "the version with the greatest cursor wins",
+        platform: "shows an old version in place of the new one",
+        docs: include_str!("docs/dedup-wrong-winner.md"),
+        proved_by: "last-arrival-wins",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::WrongWinner),
+    },
+    Check {
+        id: "dedup-ignored-delete",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "a row deleted at the source is deleted",
+        platform: "shows rows that the source has deleted",
+        docs: include_str!("docs/dedup-ignored-delete.md"),
+        proved_by: "ignore-deletes",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::DeleteIgnored),
+    },
+    Check {
+        id: "dedup-not-idempotent",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "delivering the same records again changes nothing",
+        platform: "shows rows twice after each retried sync",
+        docs: include_str!("docs/dedup-not-idempotent.md"),
+        proved_by: "insert-on-tie",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Landed(Kind::NotIdempotent),
+    },
+];
+
+/// Differences of one kind that are told in full for one stream and sync.
+const TOLD: usize = 3;
+
+/// What the read-back of one stream after one sync showed.
+pub struct Seen {
+    /// Which of the trial's launches, from 0.
+    sync: usize,
+    stream: Descriptor,
+    /// Kinds of difference that could have shown here.
+    shows: Vec<Kind>,
+    result: Result<Comparison, Doubt>,
+}
+
+/// Why a stream could not be compared.
+enum Doubt {
+    SyncFailed(String),
+    ReadBack(String),
+}
+
+/// Compares all that a scenario has landed with the model.
+#[must_use]
+pub fn see(evidence: &Evidence, member: &Member) -> Vec<Seen> {
+    let syncs: Vec<Input> = evidence
+        .launches
+        .iter()
+        .map(|launch| (&launch.streams, launch.steps.as_slice()))
+        .collect();
+    let mut seen = Vec::new();
+    for sync in 0..member.syncs.min(syncs.len()) {
+        for stream in &member.streams {
+            seen.extend(see_stream(evidence, &syncs[..=sync], stream));
+        }
+    }
+    seen
+}
+
+fn see_stream(evidence: &Evidence, syncs: &[Input], stream: &Descriptor) -> Option<Seen> {
+    let sync = syncs.len() - 1;
+    let configured = syncs
+        .iter()
+        .rev()
+        .find_map(|(catalog, _)| catalog.find(stream))?;
+    let place = Place {
+        configured,
+        sync,
+        in_catalog: syncs[sync].0.find(stream).is_some(),
+    };
+    let expected = model::expected(stream, syncs);
+    let failed = evidence.launches[..=sync]
+        .iter()
+        .enumerate()
+        .find(|(_, l)| !l.succeeded());
+    let landed = evidence.launches[sync]
+        .landed
+        .iter()
+        .find(|landed| landed.stream == *stream);
+    let result = match (failed, landed.map(|landed| &landed.rows)) {
+        (Some((nth, launch)), _) => Err(Doubt::SyncFailed(format!(
+            "sync {} failed, so what must have landed is not settled: {}",
+            nth + 1,
+            launch.describe_end()
+        ))),
+        (None, None) => Err(Doubt::ReadBack("its rows were not read back".to_owned())),
+        (None, Some(Err(why))) => Err(Doubt::ReadBack(why.clone())),
+        (None, Some(Ok(rows))) => {
+            compare::compare(&expected, rows, &place).map_err(Doubt::ReadBack)
+        }
+    };
+    let shows = shows(&expected, &place);
+    Some(Seen {
+        sync,
+        stream: stream.clone(),
+        shows,
+        result,
+    })
+}
+
+/// The kinds of difference that a stream can show at this place.
+fn shows(expected: &Expected, place: &Place) -> Vec<Kind> {
+    let mode = place.configured.destination_sync_mode;
+    let dedup = mode == SyncMode::AppendDedup;
+    let rows = !expected.rows.is_empty();
+    let earlier = expected
+        .rows()
+        .any(|(_, version)| version.origin.sync < place.sync);
+    let gone = |reason| expected.gone.iter().any(|gone| gone.reason == reason);
+    let again = || dedup && expected.rows().any(|(_, version)| version.deliveries > 1);
+    [
+        (Kind::Lost, rows && place.in_catalog),
+        (Kind::Duplicated, rows && place.in_catalog && !dedup),
+        (Kind::Altered, rows),
+        (Kind::Invented, place.in_catalog),
+        (
+            Kind::AppendReplaced,
+            place.in_catalog && mode == SyncMode::Append && earlier,
+        ),
+        (Kind::OverwriteKept, gone(Reason::Replaced)),
+        (Kind::NeighbourTouched, !place.in_catalog && rows),
+        (Kind::DedupKept, dedup && gone(Reason::Outdated)),
+        (Kind::WrongWinner, dedup && gone(Reason::Outdated)),
+        (Kind::DeleteIgnored, dedup && gone(Reason::Deleted)),
+        (Kind::NotIdempotent, again()),
+    ]
+    .into_iter()
+    .filter_map(|(kind, can)| can.then_some(kind))
+    .collect()
+}
+
+/// The verdict of one kind over all that a scenario has landed; `None` where the scenario cannot
+/// show it.
+#[must_use]
+pub fn judge(kind: Kind, seen: &[Seen], facts: &Facts) -> Option<Verdict> {
+    let able = seen.iter().any(|seen| seen.shows.contains(&kind));
+    if able && !facts.readback {
+        return Some(Verdict::not_applicable(
+            "rows are not read back: give --readback COMMAND",
+        ));
+    }
+    let mut told: HashSet<(&Descriptor, Option<&str>, Option<&str>)> = HashSet::new();
+    let mut findings = Vec::new();
+    let mut doubt = None;
+    let mut settled = false;
+    for one in seen {
+        match &one.result {
+            Err(why) => {
+                if one.shows.contains(&kind) {
+                    doubt = doubt.or(Some(match why {
+                        Doubt::SyncFailed(why) => why.clone(),
+                        Doubt::ReadBack(why) => format!("read-back of {}: {why}", one.stream),
+                    }));
+                }
+            }
+            Ok(comparison) => {
+                settled |= one.shows.contains(&kind);
+                // What was wrong after an earlier sync is not told again after a later one.
+                let new: Vec<_> = comparison
+                    .differences
+                    .iter()
+                    .filter(|d| d.kind == kind)
+                    .filter(|d| told.insert((&one.stream, d.wanted.as_deref(), d.found.as_deref())))
+                    .collect();
+                findings.extend(tell(one, comparison, &new));
+            }
+        }
+    }
+    match (findings.is_empty(), settled, doubt) {
+        (false, _, _) => Some(Verdict::Fail(findings)),
+        (true, true, _) => Some(Verdict::Pass),
+        (true, false, Some(why)) => Some(Verdict::Inconclusive(why)),
+        (true, false, None) => None,
+    }
+}
+
+/// Why a stream's rows could not be read back, if they could not.
+pub fn readback_errors(seen: &[Seen]) -> impl Iterator<Item = String> {
+    seen.iter().filter_map(|one| match &one.result {
+        Err(Doubt::ReadBack(why)) => Some(format!("stream {}: {why}", one.stream)),
+        _ => None,
+    })
+}
+
+fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Vec<Finding> {
+    let more = differences.len().saturating_sub(TOLD);
+    let Comparison { wanted, found, .. } = comparison;
+    differences
+        .iter()
+        .take(TOLD)
+        .enumerate()
+        .map(|(nth, difference)| {
+            let what = match difference.kind {
+                Kind::Lost => "a record has not landed",
+                Kind::Duplicated => "a record has landed more often than it was sent",
+                Kind::Altered => "a record has landed with other values",
+                Kind::Invented => "a row is there that was never sent",
+                Kind::AppendReplaced => "a row of an earlier sync is gone after an append",
+                Kind::OverwriteKept => "a row of an earlier sync is there after an overwrite",
+                Kind::NeighbourTouched => "a row is gone of a stream that the sync did not name",
+                Kind::DedupKept => "a key has another row beside the newest",
+                Kind::WrongWinner => "an older version stands in place of the newest",
+                Kind::DeleteIgnored => "a deleted row is there",
+                Kind::NotIdempotent => "a record delivered again has landed again",
+            };
+            let more = if nth + 1 == TOLD && more > 0 {
+                format!(" (and {more} more)")
+            } else {
+                String::new()
+            };
+            let message = format!(
+                "{}, after sync {}: {what}{more}; {wanted} rows had to be there, {found} are",
+                seen.stream,
+                seen.sync + 1
+            );
+            let row = |text: &Option<String>| {
+                text.as_ref()
+                    .map_or_else(|| "nothing".to_owned(), |row| super::shown(row.as_bytes()))
+            };
+            let evidence = format!(
+                "wanted {}; found {}",
+                row(&difference.wanted),
+                row(&difference.found)
+            );
+            Finding {
+                message,
+                evidence,
+                launch: Some(seen.sync),
+            }
+        })
+        .collect()
+}

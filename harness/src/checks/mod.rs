@@ -1,0 +1,275 @@
+//! The checks: one rule each, one row each.
+//!
+//! A family of checks is a file with a `CHECKS` table; this file joins the tables to the registry.
+//! A check is a pure function from evidence to a verdict. It knows neither processes nor reports.
+
+pub mod check;
+pub mod data;
+pub mod failure;
+pub mod ledger;
+pub mod output;
+pub mod schema_walk;
+pub mod spec;
+pub mod spec_lint;
+pub mod spec_seed;
+pub mod state;
+pub mod state_echo;
+pub mod state_stats;
+pub mod state_time;
+pub mod write;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Kind;
+use crate::evidence::{Evidence, Facts, Launch, Purpose};
+use crate::transcript::Output;
+
+/// How much a rule weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The protocol says MUST, or the platform fails or loses data: it fails a run.
+    Must,
+    /// Asked for by the protocol or by certification, or tolerated at a cost: it fails a run
+    /// under `--strict`.
+    Should,
+    /// Convention: it never fails a run.
+    Advice,
+}
+
+impl Level {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::Advice => "advice",
+        }
+    }
+}
+
+/// One rule.
+pub struct Check {
+    /// Its name, which names the fault: kebab-case, never reused.
+    pub id: &'static str,
+    /// How much it weighs.
+    pub level: Level,
+    /// The version of touchdown that first had it.
+    pub since: &'static str,
+    /// The rule in one line.
+    pub summary: &'static str,
+    /// What the platform does where the rule is broken.
+    pub platform: &'static str,
+    /// Its page: the rule, why, source, a good and a bad transcript, the usual cause.
+    pub docs: &'static str,
+    /// The fault of the reference destination that proves that it can fail.
+    pub proved_by: &'static str,
+    /// Other checks that the same fault cannot help failing.
+    pub companions: &'static [&'static str],
+    /// The launches that it looks at.
+    pub on: &'static [Purpose],
+    /// How it judges.
+    pub judge: Judge,
+}
+
+/// How a check judges.
+#[derive(Clone, Copy)]
+pub enum Judge {
+    /// Launch by launch.
+    Launch(fn(&Launch, &Facts) -> Verdict),
+    /// A whole trial at once.
+    Trial(fn(&Evidence, &Facts) -> Verdict),
+    /// By the differences of this kind between the model and what landed, scenario by scenario.
+    Landed(Kind),
+}
+
+/// All launches.
+pub const ANY: &[Purpose] = &[
+    Purpose::Spec,
+    Purpose::SpecInputHeldOpen,
+    Purpose::CheckWorking,
+    Purpose::CheckInvalid,
+    Purpose::CheckUnreachable,
+    Purpose::Write,
+    Purpose::WriteInvalid,
+];
+/// The launch whose spec is judged.
+pub const SPEC: &[Purpose] = &[Purpose::Spec];
+/// `check` that has to succeed.
+pub const CHECK_WORKING: &[Purpose] = &[Purpose::CheckWorking];
+/// `check` that has to fail.
+pub const CHECK_FAILING: &[Purpose] = &[Purpose::CheckInvalid, Purpose::CheckUnreachable];
+/// `write` that has to succeed.
+pub const WRITE: &[Purpose] = &[Purpose::Write];
+/// Any `write`.
+pub const WRITES: &[Purpose] = &[Purpose::Write, Purpose::WriteInvalid];
+
+/// What a check says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The evidence was there, and the rule was kept.
+    Pass,
+    /// The rule was broken.
+    Fail(Vec<Finding>),
+    /// The rule does not concern this connector: why.
+    NotApplicable(String),
+    /// The evidence was not there: why, and what would settle it.
+    Inconclusive(String),
+    /// This launch is none that the check looks at.
+    Elsewhere,
+}
+
+impl Verdict {
+    /// Fails if there are findings, else passes.
+    #[must_use]
+    pub fn from_findings(findings: Vec<Finding>) -> Self {
+        if findings.is_empty() {
+            Self::Pass
+        } else {
+            Self::Fail(findings)
+        }
+    }
+
+    /// Not applicable, because of this.
+    pub fn not_applicable(why: impl Into<String>) -> Self {
+        Self::NotApplicable(why.into())
+    }
+
+    /// Inconclusive, because of this.
+    pub fn inconclusive(why: impl Into<String>) -> Self {
+        Self::Inconclusive(why.into())
+    }
+
+    /// The verdict of two launches together: what failed in one has failed, what was seen in one
+    /// was seen.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Elsewhere, verdict) | (verdict, Self::Elsewhere) => verdict,
+            (Self::Fail(mut ours), Self::Fail(theirs)) => {
+                ours.extend(theirs);
+                Self::Fail(ours)
+            }
+            (fail @ Self::Fail(_), _) | (_, fail @ Self::Fail(_)) => fail,
+            (Self::Pass, _) | (_, Self::Pass) => Self::Pass,
+            (doubt @ Self::Inconclusive(_), _) | (_, doubt @ Self::Inconclusive(_)) => doubt,
+            (neither @ Self::NotApplicable(_), Self::NotApplicable(_)) => neither,
+        }
+    }
+}
+
+/// One way in which a rule was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What happened.
+    pub message: String,
+    /// What it was seen by: a quoted line, a pointer, a row.
+    pub evidence: String,
+    /// The launch of the trial, from 0, once it is known.
+    pub launch: Option<usize>,
+}
+
+impl Finding {
+    /// A finding with what it was seen by.
+    pub fn new(message: impl Into<String>, evidence: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            evidence: evidence.into(),
+            launch: None,
+        }
+    }
+
+    /// A finding about a line of stdout, counted from 0.
+    pub fn on_stdout(message: impl Into<String>, launch: &Launch, line: usize) -> Self {
+        Self::new(message, quote("stdout", &launch.transcript.stdout, line))
+    }
+
+    /// A finding about a line of stderr, counted from 0.
+    pub fn on_stderr(message: impl Into<String>, launch: &Launch, line: usize) -> Self {
+        Self::new(message, quote("stderr", &launch.transcript.stderr, line))
+    }
+
+    /// A finding about how a launch ended.
+    pub fn on_end(message: impl Into<String>, launch: &Launch) -> Self {
+        Self::new(message, launch.describe_end())
+    }
+}
+
+fn quote(stream: &str, lines: &[Output], line: usize) -> String {
+    let text = lines
+        .get(line)
+        .map(|output| shown(&output.bytes))
+        .unwrap_or_default();
+    format!("{stream} line {}: {text}", line + 1)
+}
+
+/// A line as it can be shown: on one line, not too long.
+#[must_use]
+pub fn shown(bytes: &[u8]) -> String {
+    const LONGEST: usize = 300;
+    let text = String::from_utf8_lossy(bytes).replace('\r', "\\r");
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let cut = (0..=LONGEST)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    format!("{}… ({} bytes)", &text[..cut], bytes.len())
+}
+
+/// All checks, in the order in which they are reported.
+pub fn all() -> impl Iterator<Item = &'static Check> {
+    [
+        output::CHECKS,
+        failure::CHECKS,
+        spec::CHECKS,
+        spec_lint::CHECKS,
+        spec_seed::CHECKS,
+        check::CHECKS,
+        write::CHECKS,
+        data::CHECKS,
+        state::CHECKS,
+        state_echo::CHECKS,
+        state_stats::CHECKS,
+        state_time::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The check of this id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Check> {
+    all().find(|check| check.id == id)
+}
+
+impl Check {
+    /// Judges a trial that it looks at; data checks are judged by scenario, elsewhere.
+    #[must_use]
+    pub fn judge_trial(&self, evidence: &Evidence, facts: &Facts) -> Option<Verdict> {
+        if !self.on.contains(&evidence.purpose) {
+            return None;
+        }
+        match self.judge {
+            Judge::Trial(judge) => Some(judge(evidence, facts)),
+            Judge::Landed(_) => None,
+            Judge::Launch(judge) => evidence
+                .launches
+                .iter()
+                .enumerate()
+                .map(|(nth, launch)| match judge(launch, facts) {
+                    Verdict::Fail(mut findings) => {
+                        findings
+                            .iter_mut()
+                            .for_each(|finding| finding.launch = Some(nth));
+                        Verdict::Fail(findings)
+                    }
+                    other => other,
+                })
+                .reduce(Verdict::and)
+                .filter(|verdict| *verdict != Verdict::Elsewhere),
+        }
+    }
+}

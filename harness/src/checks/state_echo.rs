@@ -1,0 +1,302 @@
+//! States come back as they went in: blob, descriptor, id, and what nobody knows yet.
+
+use serde_json::{Map, Value};
+
+use super::ledger::content;
+use super::state::{name, sent_line};
+use super::{Check, Finding, Judge, Level, Verdict, WRITE};
+use crate::evidence::{Facts, Launch};
+use crate::protocol::catalog::Catalog;
+use crate::protocol::json::{self, Numbers};
+use crate::protocol::message::{Descriptor, State, StateKind};
+
+/// The rows of this family.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: "state-altered",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "a state comes back as it went in, unknown properties included",
+        platform: "stores the altered state; the source may not understand it",
+        docs: include_str!("docs/state-altered.md"),
+        proved_by: "drop-unknown-properties",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Launch(altered),
+    },
+    Check {
+        id: "state-id-altered",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "state.id comes back as the same JSON integer",
+        platform: "throws and fails the sync",
+        docs: include_str!("docs/state-id-altered.md"),
+        proved_by: "float-state-id",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Launch(id_altered),
+    },
+    Check {
+        id: "state-number-altered",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "numbers inside the blob survive exactly",
+        platform: "stores another cursor: records are skipped or sent again",
+        docs: include_str!("docs/state-number-altered.md"),
+        proved_by: "float-state-numbers",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Launch(number_altered),
+    },
+];
+
+/// What about a state is different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A value, a key, a descriptor.
+    Value,
+    /// A number inside a blob, and nothing else at that place.
+    Number,
+    /// A stream outside the catalog is missing from a GLOBAL state.
+    ForeignStream,
+    /// A blob that was null, absent or `{}` is something else.
+    NullBlob,
+}
+
+/// A difference between a sent state and the one that came.
+#[derive(Debug)]
+pub struct Difference {
+    /// What kind.
+    pub kind: Kind,
+    /// Where, and what.
+    pub what: String,
+}
+
+/// The differences between a sent state and the one that came; `id` and `destinationStats` are
+/// others' matter. In the protocol's own objects null is as good as absent and 5 as good as 5.0;
+/// within a blob everything counts.
+#[must_use]
+pub fn differences(sent: &State, came: &State, catalog: &Catalog) -> Vec<Difference> {
+    let mut diff = Diff { found: Vec::new() };
+    let (sent_value, came_value) = (content(sent), content(came));
+    let empty = Map::new();
+    let sent_map = sent_value.as_object().unwrap_or(&empty);
+    let came_map = came_value.as_object().unwrap_or(&empty);
+    for key in keys(sent_map, came_map) {
+        let (left, right) = (get(sent_map, key), get(came_map, key));
+        let path = format!("/{key}");
+        match (key.as_str(), sent.kind) {
+            ("stream", StateKind::Stream) => diff.stream_state(&path, left, right),
+            ("global", StateKind::Global) => diff.global(&path, left, right, catalog),
+            ("data", _) => diff.blob(&path, left, right),
+            _ => diff.protocol(&path, left, right),
+        }
+    }
+    diff.found
+}
+
+struct Diff {
+    found: Vec<Difference>,
+}
+
+const NULL: &Value = &Value::Null;
+
+fn get<'a>(map: &'a Map<String, Value>, key: &str) -> &'a Value {
+    map.get(key).unwrap_or(NULL)
+}
+
+fn keys<'a>(left: &'a Map<String, Value>, right: &'a Map<String, Value>) -> Vec<&'a String> {
+    left.keys()
+        .chain(right.keys().filter(|key| !left.contains_key(*key)))
+        .collect()
+}
+
+fn is_empty_blob(blob: &Value) -> bool {
+    blob.is_null() || blob.as_object().is_some_and(Map::is_empty)
+}
+
+impl Diff {
+    fn tell(&mut self, kind: Kind, path: &str, sent: &Value, came: &Value) {
+        let short = |value: &Value| super::shown(value.to_string().as_bytes());
+        let what = format!("{path} was {} and is {}", short(sent), short(came));
+        self.found.push(Difference { kind, what });
+    }
+
+    /// What the protocol itself lays down.
+    fn protocol(&mut self, path: &str, sent: &Value, came: &Value) {
+        match (sent, came) {
+            (Value::Object(l), Value::Object(r)) => {
+                for key in keys(l, r) {
+                    self.protocol(&format!("{path}/{key}"), get(l, key), get(r, key));
+                }
+            }
+            _ if json::equal(sent, came, Numbers::ByValue) => {}
+            _ => self.tell(Kind::Value, path, sent, came),
+        }
+    }
+
+    /// What belongs to the source alone.
+    fn blob(&mut self, path: &str, sent: &Value, came: &Value) {
+        match (sent, came) {
+            (Value::Object(l), Value::Object(r)) => {
+                for key in keys(l, r) {
+                    let path = format!("{path}/{key}");
+                    match (l.get(key), r.get(key)) {
+                        (Some(left), Some(right)) => self.blob(&path, left, right),
+                        (Some(left), None) => self.gone(&path, left),
+                        (None, right) => self.tell(Kind::Value, &path, NULL, right.unwrap_or(NULL)),
+                    }
+                }
+            }
+            (Value::Array(l), Value::Array(r)) if l.len() == r.len() => {
+                for (at, (left, right)) in l.iter().zip(r).enumerate() {
+                    self.blob(&format!("{path}/{at}"), left, right);
+                }
+            }
+            _ if json::equal(sent, came, Numbers::AsWritten) => {}
+            _ if json::differ_in_numbers_only(sent, came) => {
+                self.tell(Kind::Number, path, sent, came);
+            }
+            _ => self.tell(Kind::Value, path, sent, came),
+        }
+    }
+
+    fn gone(&mut self, path: &str, sent: &Value) {
+        let what = format!(
+            "{path} was {} and is gone",
+            super::shown(sent.to_string().as_bytes())
+        );
+        self.found.push(Difference {
+            kind: Kind::Value,
+            what,
+        });
+    }
+
+    fn stream_state(&mut self, path: &str, sent: &Value, came: &Value) {
+        let (Value::Object(l), Value::Object(r)) = (sent, came) else {
+            return self.protocol(path, sent, came);
+        };
+        for key in keys(l, r) {
+            let (left, right) = (get(l, key), get(r, key));
+            let path = format!("{path}/{key}");
+            if key != "stream_state" {
+                self.protocol(&path, left, right);
+            } else if is_empty_blob(left) {
+                if left != right {
+                    self.tell(Kind::NullBlob, &path, left, right);
+                }
+            } else {
+                self.blob(&path, left, right);
+            }
+        }
+    }
+
+    fn global(&mut self, path: &str, sent: &Value, came: &Value, catalog: &Catalog) {
+        let (Value::Object(l), Value::Object(r)) = (sent, came) else {
+            return self.protocol(path, sent, came);
+        };
+        for key in keys(l, r) {
+            let (left, right) = (get(l, key), get(r, key));
+            let path = format!("{path}/{key}");
+            match key.as_str() {
+                "stream_states" => self.stream_states(&path, left, right, catalog),
+                "shared_state" => self.blob(&path, left, right),
+                _ => self.protocol(&path, left, right),
+            }
+        }
+    }
+
+    /// The streams of a GLOBAL state, in any order.
+    fn stream_states(&mut self, path: &str, sent: &Value, came: &Value, catalog: &Catalog) {
+        let (Value::Array(l), Value::Array(r)) = (sent, came) else {
+            return self.protocol(path, sent, came);
+        };
+        let stream = |state: &Value| -> Option<Descriptor> {
+            serde_json::from_value(state.get("stream_descriptor")?.clone()).ok()
+        };
+        for left in l {
+            let of = stream(left);
+            match (r.iter().find(|right| stream(right) == of), &of) {
+                (Some(right), Some(of)) => self.stream_state(&format!("{path}/{of}"), left, right),
+                (Some(_), None) => {}
+                (None, _) => {
+                    let foreign = of.as_ref().is_some_and(|of| catalog.find(of).is_none());
+                    let shown = of.map(|of| of.to_string()).unwrap_or_default();
+                    let kind = if foreign {
+                        Kind::ForeignStream
+                    } else {
+                        Kind::Value
+                    };
+                    let what = format!("the state of {shown} is missing from {path}");
+                    self.found.push(Difference { kind, what });
+                }
+            }
+        }
+        for right in r {
+            if !l.iter().any(|left| stream(left) == stream(right)) {
+                self.tell(Kind::Value, path, NULL, right);
+            }
+        }
+    }
+}
+
+/// Judges all states that came by the differences of one kind.
+fn echoed(launch: &Launch, kind: Kind) -> Verdict {
+    let ledger = launch.ledger();
+    let mut seen = false;
+    let mut findings = Vec::new();
+    for came in &ledger.came {
+        let Some(sent) = came.sent.map(|at| &ledger.sent[at].state) else {
+            continue;
+        };
+        seen = true;
+        for difference in differences(sent, &came.state, &launch.streams) {
+            if difference.kind == kind {
+                let message = format!("{}: {}", name(sent), difference.what);
+                let mut finding = Finding::on_stdout(message, launch, came.line);
+                finding.evidence = format!("{}; came: {}", sent_line(sent), finding.evidence);
+                findings.push(finding);
+            }
+        }
+    }
+    if !seen {
+        return Verdict::inconclusive("no state that was sent came back");
+    }
+    Verdict::from_findings(findings)
+}
+
+fn altered(launch: &Launch, _: &Facts) -> Verdict {
+    echoed(launch, Kind::Value)
+}
+
+fn number_altered(launch: &Launch, _: &Facts) -> Verdict {
+    echoed(launch, Kind::Number)
+}
+
+fn id_altered(launch: &Launch, _: &Facts) -> Verdict {
+    let ledger = launch.ledger();
+    let mut seen = false;
+    let mut findings = Vec::new();
+    for came in &ledger.came {
+        let Some(sent) = came.sent.map(|at| &ledger.sent[at].state) else {
+            continue;
+        };
+        let Some(id) = &sent.id else { continue };
+        seen = true;
+        match &came.state.id {
+            Some(same) if same == id => {}
+            Some(other) => {
+                let message = format!("{} came back with id {other}", name(sent));
+                findings.push(Finding::on_stdout(message, launch, came.line));
+            }
+            None => {
+                let message = format!("{} came back without its id", name(sent));
+                findings.push(Finding::on_stdout(message, launch, came.line));
+            }
+        }
+    }
+    if !seen {
+        return Verdict::inconclusive("no state that was sent with an id came back");
+    }
+    Verdict::from_findings(findings)
+}

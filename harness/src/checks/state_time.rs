@@ -1,0 +1,142 @@
+//! States in time: not before they were sent, and not only when all is over.
+
+use super::state::name;
+use super::{Check, Finding, Judge, Level, Verdict, WRITE};
+use crate::evidence::{Facts, Launch};
+
+/// The rows of this family.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: "state-before-input",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "no state comes out before it went in",
+        platform: "stores a point whose records were never delivered",
+        docs: include_str!("docs/state-before-input.md"),
+        proved_by: "predict-next-state",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Launch(before_input),
+    },
+    Check {
+        id: "state-ack-starved",
+        level: Level::Should,
+        since: "0.1.0",
+        summary: "a long sync acknowledges on its way, not only at its end",
+        platform: "fails a sync that acknowledges nothing for hours; all of it is sent again",
+        docs: include_str!("docs/state-ack-starved.md"),
+        proved_by: "hold-states-to-end",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Launch(ack_starved),
+    },
+    Check {
+        id: "state-not-flushed",
+        level: Level::Should,
+        since: "0.1.0",
+        summary: "an acknowledgement is flushed when it is due",
+        platform: "sees acknowledgements late, and those in the buffer of a crash never",
+        docs: include_str!("docs/state-not-flushed.md"),
+        proved_by: "buffer-stdout",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Launch(not_flushed),
+    },
+];
+
+/// Buffers that nobody flushes empty themselves at multiples of this, in every runtime.
+const BUFFER_GRAIN: u64 = 4096;
+
+fn before_input(launch: &Launch, _: &Facts) -> Verdict {
+    let ledger = launch.ledger();
+    let mut seen = false;
+    let mut findings = Vec::new();
+    for came in &ledger.came {
+        let Some(sent) = came.sent.map(|at| &ledger.sent[at]) else {
+            continue;
+        };
+        seen = true;
+        let at = launch.at(came.line);
+        let message = match sent.at {
+            Some(written) if at < written => format!(
+                "{} came {:.1} ms before it was sent",
+                name(&sent.state),
+                (written - at) as f64 / 1000.0
+            ),
+            None => format!("{} came and was never sent", name(&sent.state)),
+            Some(_) => continue,
+        };
+        findings.push(Finding::on_stdout(message, launch, came.line));
+    }
+    if !seen {
+        return Verdict::inconclusive("no state that was sent came back");
+    }
+    Verdict::from_findings(findings)
+}
+
+fn ack_starved(launch: &Launch, facts: &Facts) -> Verdict {
+    let end = &launch.transcript.end;
+    let limit_s = facts.ack_within_s;
+    let Some(closed) = end.stdin_closed.or(end.stdin_refused) else {
+        return Verdict::inconclusive("its input was never closed");
+    };
+    let mut longest = None;
+    let mut waited_long = false;
+    for (_, sent) in launch.ledger().written() {
+        let written = sent.at.unwrap_or(0);
+        // It waits until it comes, or until nothing is left that could make it come.
+        let came = sent.came.first().map_or(u64::MAX, |line| launch.at(*line));
+        let waited = came.min(closed).saturating_sub(written) as f64 / 1e6;
+        waited_long |= closed.saturating_sub(written) as f64 / 1e6 > limit_s;
+        if waited > limit_s && longest.as_ref().is_none_or(|(most, _)| waited > *most) {
+            longest = Some((waited, &sent.state));
+        }
+    }
+    match longest {
+        Some((waited, state)) => Verdict::Fail(vec![Finding::new(
+            format!(
+                "{} had waited {waited:.1} s when the input ended",
+                name(state)
+            ),
+            super::state::sent_line(state),
+        )]),
+        None if waited_long => Verdict::Pass,
+        None => Verdict::inconclusive(format!(
+            "no sync stayed open for {limit_s} s after a state; --ack-within 5 settles it"
+        )),
+    }
+}
+
+fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {
+    let transcript = &launch.transcript;
+    if transcript.gates.is_empty() {
+        return Verdict::Elsewhere;
+    }
+    let mut findings = Vec::new();
+    let mut flushed = false;
+    for gate in &transcript.gates {
+        let waited = gate.states_back < gate.states_sent;
+        let cut = gate.mid_line && gate.stdout_bytes.is_multiple_of(BUFFER_GRAIN);
+        let rest_came = transcript
+            .stdout
+            .iter()
+            .position(|output| output.at > gate.ended);
+        if waited
+            && cut
+            && let Some(line) = rest_came
+        {
+            let message = format!(
+                "the output stood still for {:.1} s in the middle of a line, after exactly {} \
+                 bytes: a buffer was full, and its rest came only with more input",
+                (gate.ended - gate.began) as f64 / 1e6,
+                gate.stdout_bytes
+            );
+            findings.push(Finding::on_stdout(message, launch, line));
+        }
+        flushed |= gate.states_back > 0 && !gate.mid_line;
+    }
+    if findings.is_empty() && !flushed {
+        return Verdict::inconclusive("no state came while the input was held: it may batch");
+    }
+    Verdict::from_findings(findings)
+}

@@ -1,0 +1,69 @@
+//! What `write` must cope with.
+
+use super::{Check, Finding, Judge, Level, Verdict, WRITE};
+use crate::evidence::{Facts, Launch};
+use crate::scenario::{SentBody, Step};
+
+/// The rows of this family.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: "write-empty-input",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "a write without any message succeeds",
+        platform: "fails a sync whose source had nothing to say",
+        docs: include_str!("docs/write-empty-input.md"),
+        proved_by: "needs-a-message",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Launch(empty_input),
+    },
+    Check {
+        id: "write-no-records",
+        level: Level::Must,
+        since: "0.1.0",
+        summary: "states and statuses without records work",
+        platform: "cannot clear a stream: the job fails each time",
+        docs: include_str!("docs/write-no-records.md"),
+        proved_by: "needs-a-record",
+        companions: &[],
+        on: WRITE,
+        judge: Judge::Launch(no_records),
+    },
+];
+
+fn empty_input(launch: &Launch, _: &Facts) -> Verdict {
+    if !launch.steps.is_empty() {
+        return Verdict::Elsewhere;
+    }
+    if launch.succeeded() {
+        return Verdict::Pass;
+    }
+    if launch.errors().next().is_some() {
+        return Verdict::inconclusive(format!(
+            "it refused loudly ({}); a destination that insists on COMPLETE may",
+            launch.describe_end()
+        ));
+    }
+    Verdict::Fail(vec![Finding::on_end("an empty input made it fail", launch)])
+}
+
+fn no_records(launch: &Launch, _: &Facts) -> Verdict {
+    let is_record = |step: &Step| match step {
+        Step::Message(sent) => matches!(sent.body, SentBody::Record(_)),
+        Step::Bulk(_) => true,
+        Step::Gate => false,
+    };
+    if launch.steps.is_empty() || launch.steps.iter().any(is_record) {
+        return Verdict::Elsewhere;
+    }
+    if launch.succeeded() {
+        // Whether all states came is the matter of state-lost and state-null-blob-rejected.
+        return Verdict::Pass;
+    }
+    if launch.everything_came() {
+        return Verdict::inconclusive("all states came: how it ended is another check's matter");
+    }
+    let message = "states and statuses without any record made it fail";
+    Verdict::Fail(vec![Finding::on_end(message, launch)])
+}

@@ -1,0 +1,168 @@
+//! What a run tells while it goes on, and what it leaves in the end: the one contract between
+//! session and report.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checks::Level;
+
+/// Something that has happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The run has begun.
+    Started {
+        /// The subject, as a user would type it.
+        subject: &'a str,
+    },
+    /// So many launches are planned by now; the number may grow.
+    Planned(usize),
+    /// A launch has begun.
+    Launched {
+        /// What is launched: `spec`, `together 1/2`.
+        what: &'a str,
+    },
+    /// A launch is over.
+    Landed,
+    /// All is over.
+    Finished(&'a Report),
+}
+
+/// A verdict against what was expected of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The rule was broken.
+    Failed,
+    /// The subject could not be run.
+    CouldNotRun,
+    /// A known failure that has not happened.
+    UnexpectedPass,
+    /// Failed and passed on the same input.
+    Flaky,
+    /// A known failure.
+    ExpectedFailure,
+    /// The rule was kept.
+    Passed,
+    /// The evidence was not there.
+    Inconclusive,
+    /// The rule does not concern this connector.
+    NotApplicable,
+    /// The user did not want it.
+    NotSelected,
+}
+
+impl Outcome {
+    /// As it is written in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::CouldNotRun => "could-not-run",
+            Self::UnexpectedPass => "unexpected-pass",
+            Self::Flaky => "flaky",
+            Self::ExpectedFailure => "expected-failure",
+            Self::Passed => "passed",
+            Self::Inconclusive => "inconclusive",
+            Self::NotApplicable => "not-applicable",
+            Self::NotSelected => "not-selected",
+        }
+    }
+}
+
+/// The outcome of one check in one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The check's id.
+    pub check: String,
+    /// The scenario, or the trial where a check looks at whole launches; `*` for all.
+    pub scenario: String,
+    /// How much the rule weighs.
+    pub level: Level,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Why it is not a plain pass or failure.
+    pub why: Option<String>,
+    /// What was found.
+    pub findings: Vec<Told>,
+}
+
+/// A finding, told in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What happened.
+    pub message: String,
+    /// What it was seen by, and in which file.
+    pub evidence: String,
+    /// What the platform would do.
+    pub platform: String,
+    /// The shell line that repeats the launch without us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<String>,
+}
+
+/// What a run leaves.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The version that made it.
+    pub touchdown: &'static str,
+    /// What was tested.
+    pub subject: SubjectInfo,
+    /// The seed.
+    pub seed: u64,
+    /// How often the subject was launched.
+    pub launches: usize,
+    /// How long it took, in seconds.
+    pub wall_s: f64,
+    /// How many results there are of each outcome.
+    pub summary: BTreeMap<&'static str, usize>,
+    /// One entry a check and scenario.
+    pub results: Vec<Row>,
+    /// Why the subject, or the read-back, could not be run.
+    #[serde(skip)]
+    pub trouble: Option<Trouble>,
+    /// Whether rules of level `should` fail the run.
+    #[serde(skip)]
+    pub strict: bool,
+    /// Where failures are kept, if there are any.
+    #[serde(skip)]
+    pub kept: Option<PathBuf>,
+    /// The run's namespace, for finding what it left in the destination.
+    #[serde(skip)]
+    pub run: String,
+}
+
+/// What was tested.
+#[derive(Debug, Clone, Serialize)]
+pub struct SubjectInfo {
+    /// `command` or `reference`.
+    pub kind: &'static str,
+    /// As a user would type it.
+    pub command: String,
+}
+
+/// Why a run could not be carried out as planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The subject could not be run.
+    Subject(String),
+    /// The read-back does not work.
+    Readback(String),
+    /// The user broke it off.
+    Interrupted,
+}
+
+impl Report {
+    /// The rows that fail the run.
+    pub fn failures(&self) -> impl Iterator<Item = &Row> {
+        self.results.iter().filter(|row| {
+            row.outcome == Outcome::Failed
+                && match row.level {
+                    Level::Must => true,
+                    Level::Should => self.strict,
+                    Level::Advice => false,
+                }
+        })
+    }
+}

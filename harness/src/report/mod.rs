@@ -1,0 +1,5 @@
+//! Reports: the same events, told in different ways.
+
+pub mod json;
+pub mod progress;
+pub mod terminal;

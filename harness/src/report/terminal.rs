@@ -1,0 +1,189 @@
+//! The report for a person at a terminal: one line a check, each failure in full, summary last.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use indexmap::IndexMap;
+
+use crate::checks::{self, Level};
+use crate::event::{Outcome, Report, Row, Trouble};
+
+const FAILED: Style = AnsiColor::Red.on_default().bold();
+const PASSED: Style = AnsiColor::Green.on_default();
+const DOUBT: Style = AnsiColor::Yellow.on_default();
+const QUIET: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+
+fn style(outcome: Outcome) -> Style {
+    match outcome {
+        Outcome::Failed | Outcome::CouldNotRun | Outcome::UnexpectedPass | Outcome::Flaky => FAILED,
+        Outcome::Passed | Outcome::ExpectedFailure => PASSED,
+        Outcome::Inconclusive => DOUBT,
+        Outcome::NotApplicable | Outcome::NotSelected => QUIET,
+    }
+}
+
+/// Writes the whole report.
+pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
+    let by_check = by_check(&report.results);
+    writeln!(
+        to,
+        "{STRONG}touchdown {}{STRONG:#}  {}\n",
+        report.touchdown, report.subject.command
+    )?;
+    for (check, rows) in &by_check {
+        line(check, rows, to)?;
+    }
+    writeln!(to)?;
+    for row in report
+        .results
+        .iter()
+        .filter(|row| row.outcome == Outcome::Failed)
+    {
+        failure(row, to)?;
+    }
+    match &report.trouble {
+        Some(Trouble::Subject(why)) => {
+            writeln!(
+                to,
+                "{FAILED}The subject could not be run:{FAILED:#} {why}\n"
+            )?;
+        }
+        Some(Trouble::Readback(why)) => {
+            writeln!(to, "{FAILED}The read-back does not work:{FAILED:#} {why}\n")?;
+        }
+        Some(Trouble::Interrupted) => {
+            writeln!(to, "{FAILED}The run was interrupted.{FAILED:#}\n")?;
+        }
+        None => {}
+    }
+    summary(report, &by_check, to)
+}
+
+fn by_check(results: &[Row]) -> IndexMap<&str, Vec<&Row>> {
+    let mut by_check: IndexMap<&str, Vec<&Row>> = IndexMap::new();
+    for row in results {
+        by_check.entry(&row.check).or_default().push(row);
+    }
+    by_check
+}
+
+/// The outcome of a check over all its rows: a failure anywhere fails it, evidence anywhere
+/// settles it.
+fn over_all<'a>(rows: &[&'a Row]) -> Option<&'a Row> {
+    rows.iter().min_by_key(|row| row.outcome).copied()
+}
+
+fn line(check: &str, rows: &[&Row], to: &mut dyn Write) -> io::Result<()> {
+    let Some(row) = over_all(rows) else {
+        return Ok(());
+    };
+    let outcome = row.outcome;
+    let style = style(outcome);
+    let word = match (outcome, row.level) {
+        (Outcome::Failed, Level::Must) => "FAILED",
+        // A rule that does not fail the run is told in a lower voice.
+        (Outcome::Failed, Level::Should) => "failed",
+        (Outcome::Failed, Level::Advice) => "advice",
+        _ => outcome.name(),
+    };
+    let summary = checks::find(check)
+        .map(|check| check.summary)
+        .unwrap_or_default();
+    write!(
+        to,
+        "{style}{word:>14}{style:#}  {check:<34}  {QUIET}{summary}{QUIET:#}"
+    )?;
+    writeln!(to)?;
+    if let (Outcome::Inconclusive | Outcome::NotApplicable | Outcome::CouldNotRun, Some(why)) =
+        (outcome, &row.why)
+    {
+        writeln!(to, "{:14}  {QUIET}because {}{QUIET:#}", "", shorten(why))?;
+    }
+    Ok(())
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(240) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+fn failure(row: &Row, to: &mut dyn Write) -> io::Result<()> {
+    const TOLD: usize = 5;
+    writeln!(
+        to,
+        "{FAILED}{}{FAILED:#}  {} in {}",
+        row.check,
+        row.level.name(),
+        row.scenario
+    )?;
+    for told in row.findings.iter().take(TOLD) {
+        writeln!(to, "  {STRONG}{}{STRONG:#}", told.message)?;
+        writeln!(to, "    evidence  {}", told.evidence)?;
+    }
+    if row.findings.len() > TOLD {
+        writeln!(to, "    … and {} more findings", row.findings.len() - TOLD)?;
+    }
+    if let Some(first) = row.findings.first() {
+        writeln!(to, "    platform  {}", first.platform)?;
+        if let Some(repeat) = &first.repeat {
+            writeln!(to, "    repeat    {repeat}")?;
+        }
+    }
+    writeln!(to, "    rule      touchdown explain {}\n", row.check)
+}
+
+fn summary(
+    report: &Report,
+    by_check: &IndexMap<&str, Vec<&Row>>,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let mut counts: Vec<(Outcome, usize)> = Vec::new();
+    for rows in by_check.values() {
+        let Some(row) = over_all(rows) else { continue };
+        match counts
+            .iter_mut()
+            .find(|(outcome, _)| *outcome == row.outcome)
+        {
+            Some((_, count)) => *count += 1,
+            None => counts.push((row.outcome, 1)),
+        }
+    }
+    counts.sort_unstable();
+    let counted = counts.iter().map(|(outcome, count)| {
+        let style = style(*outcome);
+        format!("{style}{count} {}{style:#}", outcome.name())
+    });
+    writeln!(
+        to,
+        "{} checks: {}",
+        by_check.len(),
+        counted.collect::<Vec<_>>().join(", ")
+    )?;
+    writeln!(
+        to,
+        "{} launches in {:.1} s, seed {}, namespace {}",
+        report.launches, report.wall_s, report.seed, report.run
+    )?;
+    if let Some(kept) = &report.kept {
+        writeln!(to, "evidence of failures: {}", kept.display())?;
+    }
+    let verdict = if report.failures().next().is_some() {
+        format!("{FAILED}not conformant{FAILED:#}")
+    } else if report.trouble.is_some() {
+        format!("{FAILED}not settled{FAILED:#}")
+    } else if report
+        .results
+        .iter()
+        .any(|row| row.outcome == Outcome::Failed)
+    {
+        format!(
+            "{PASSED}conformant{PASSED:#}, with rules below `must` broken (--strict fails on `should`)"
+        )
+    } else {
+        format!("{PASSED}conformant{PASSED:#} in all that was seen")
+    };
+    writeln!(to, "{verdict}")
+}

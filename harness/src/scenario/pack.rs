@@ -1,0 +1,339 @@
+//! Packing: scenarios that need not be alone travel in the same launches.
+//!
+//! Starting a connector costs seconds, judging costs nothing. The first syncs of all packed
+//! scenarios become one sync, the second ones another, and so on; each scenario keeps its own
+//! streams.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::names::{Names, change, edit};
+use super::{Scenario, Sent, SentBody, Step};
+use crate::protocol::catalog::Catalog;
+use crate::protocol::message::{Descriptor, StateKind};
+
+/// The trial that packed scenarios travel in.
+pub const TOGETHER: &str = "together";
+
+/// Launches that follow one another, and the scenarios that travel in them.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// Its name: the scenario's, or [`TOGETHER`].
+    pub id: String,
+    /// The scenarios in it.
+    pub members: Vec<Member>,
+    /// The syncs, in order.
+    pub syncs: Vec<PackedSync>,
+}
+
+/// A scenario within a trial.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Member {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its streams, under the run's names.
+    pub streams: Vec<Descriptor>,
+    /// How many of the trial's syncs are its own.
+    pub syncs: usize,
+}
+
+/// One `write` of a trial.
+#[derive(Debug, Clone)]
+pub struct PackedSync {
+    /// The catalog, as the subject gets it.
+    pub catalog: String,
+    /// The catalog, read.
+    pub streams: Catalog,
+    /// What is sent.
+    pub steps: Vec<Step>,
+}
+
+/// Packs scenarios into as few trials as they allow. With seed 0 the messages of packed scenarios
+/// follow one another; any other seed draws an order in which they alternate.
+pub fn pack(scenarios: &[Scenario], names: &Names, seed: u64) -> serde_json::Result<Vec<Trial>> {
+    let (alone, packed): (Vec<_>, Vec<_>) = scenarios.iter().partition(|s| s.alone);
+    let mut trials = Vec::new();
+    if let [one] = packed[..] {
+        trials.push(trial(&one.id, &[one], names, seed)?);
+    } else if !packed.is_empty() {
+        trials.push(trial(TOGETHER, &packed, names, seed)?);
+    }
+    for one in alone {
+        trials.push(trial(&one.id, &[one], names, seed)?);
+    }
+    Ok(trials)
+}
+
+fn trial(id: &str, members: &[&Scenario], names: &Names, seed: u64) -> serde_json::Result<Trial> {
+    let syncs = members
+        .iter()
+        .map(|member| member.syncs.len())
+        .max()
+        .unwrap_or(0);
+    Ok(Trial {
+        id: id.to_owned(),
+        members: members
+            .iter()
+            .map(|member| self::member(member, names))
+            .collect(),
+        syncs: (0..syncs)
+            .map(|nth| packed(members, nth, names, seed))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn member(scenario: &Scenario, names: &Names) -> Member {
+    let mut streams: Vec<Descriptor> = Vec::new();
+    for stream in scenario.syncs.iter().flat_map(|sync| &sync.streams.streams) {
+        let renamed = names.descriptor(&stream.descriptor());
+        if !streams.contains(&renamed) {
+            streams.push(renamed);
+        }
+    }
+    Member {
+        scenario: scenario.id.clone(),
+        streams,
+        syncs: scenario.syncs.len(),
+    }
+}
+
+fn packed(
+    members: &[&Scenario],
+    nth: usize,
+    names: &Names,
+    seed: u64,
+) -> serde_json::Result<PackedSync> {
+    let mut catalogs: Vec<Box<RawValue>> = Vec::new();
+    let mut queues = Vec::new();
+    let mut complete = Vec::new();
+    for member in members {
+        let Some(sync) = member.syncs.get(nth) else {
+            continue;
+        };
+        let renamed = names.catalog(&sync.catalog)?;
+        edit(&renamed, |catalog| {
+            catalogs.extend(serde_json::from_str::<Vec<_>>(catalog["streams"].get())?);
+            Ok(())
+        })?;
+        let steps = sync.steps.iter().map(|step| rename(step, names));
+        let steps = steps.collect::<serde_json::Result<Vec<_>>>()?;
+        queues.push((member.state_ids, steps));
+        if member.statuses {
+            complete.extend(
+                sync.streams
+                    .streams
+                    .iter()
+                    .map(|s| names.descriptor(&s.descriptor())),
+            );
+        }
+    }
+    let catalog = format!("{{\"streams\":{}}}", serde_json::to_string(&catalogs)?);
+    let mut steps = platform_made(merge(queues, seed))?;
+    // The platform sends statuses after all data, and only if the source succeeded.
+    steps.extend(complete.iter().map(|stream| {
+        let line = json!({"type": "TRACE", "trace": {
+            "type": "STREAM_STATUS", "emitted_at": 1_767_225_600_000.0_f64,
+            "stream_status": {"stream_descriptor": stream, "status": "COMPLETE"}}})
+        .to_string();
+        Step::Message(Sent {
+            line,
+            body: SentBody::Other,
+        })
+    }));
+    Ok(PackedSync {
+        streams: serde_json::from_str(&catalog)?,
+        catalog,
+        steps,
+    })
+}
+
+fn rename(step: &Step, names: &Names) -> serde_json::Result<Step> {
+    Ok(match step {
+        Step::Gate => Step::Gate,
+        Step::Bulk(bulk) => {
+            let mut bulk = bulk.clone();
+            bulk.stream = names.descriptor(&bulk.stream);
+            Step::Bulk(bulk)
+        }
+        Step::Message(sent) => parsed(names.message(&sent.line)?)?,
+    })
+}
+
+fn parsed(line: String) -> serde_json::Result<Step> {
+    let sent = Sent::parse(&line).map_err(serde::de::Error::custom)?;
+    Ok(Step::Message(Sent {
+        line,
+        body: sent.body,
+    }))
+}
+
+/// Merges the scenarios' steps, each scenario's in their order.
+fn merge(queues: Vec<(bool, Vec<Step>)>, seed: u64) -> Vec<(bool, Step)> {
+    let mut queues: Vec<_> = queues
+        .into_iter()
+        .map(|(ids, steps)| {
+            steps
+                .into_iter()
+                .map(move |step| (ids, step))
+                .collect::<Vec<_>>()
+        })
+        .map(|steps| steps.into_iter().peekable())
+        .collect();
+    let mut merged = Vec::new();
+    let mut random = seed;
+    loop {
+        queues.retain_mut(|queue| queue.peek().is_some());
+        let Some(last) = queues.len().checked_sub(1) else {
+            return merged;
+        };
+        let at = if seed == 0 {
+            0
+        } else {
+            usize::try_from(draw(&mut random)).unwrap_or(0)
+        };
+        merged.extend(queues[at % (last + 1)].next());
+    }
+}
+
+/// The next number of the splitmix64 sequence.
+fn draw(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) >> 1
+}
+
+/// Adds to states what the platform adds: ids that rise by one, and the source's counts.
+fn platform_made(steps: Vec<(bool, Step)>) -> serde_json::Result<Vec<Step>> {
+    let mut next_id = 1_u64;
+    let mut counts: HashMap<Descriptor, u64> = HashMap::new();
+    let mut since_global = 0_u64;
+    let mut made = Vec::with_capacity(steps.len());
+    for (ids, step) in steps {
+        made.push(match step {
+            Step::Gate => Step::Gate,
+            Step::Bulk(mut bulk) => {
+                bulk.first_state_id = ids.then_some(next_id);
+                next_id += if ids { bulk.states() } else { 0 };
+                since_global += bulk.records;
+                let since_state = counts.entry(bulk.stream.clone()).or_default();
+                *since_state = match bulk.state_every {
+                    0 => *since_state + bulk.records,
+                    every => bulk.records % every,
+                };
+                Step::Bulk(bulk)
+            }
+            Step::Message(sent) => match &sent.body {
+                SentBody::Record(record) => {
+                    *counts.entry(record.stream.clone()).or_default() += 1;
+                    since_global += 1;
+                    Step::Message(sent)
+                }
+                SentBody::Other => Step::Message(sent),
+                SentBody::State(state) => {
+                    let count = match (state.kind, state.descriptor()) {
+                        (StateKind::Stream, Some(stream)) => {
+                            counts.insert(stream.clone(), 0).unwrap_or(0)
+                        }
+                        _ => std::mem::take(&mut since_global),
+                    };
+                    let id = ids.then_some(next_id);
+                    next_id += u64::from(ids);
+                    let line = edit(&sent.line, |message| {
+                        change(message, "state", |state| with_platforms(state, id, count))
+                    })?;
+                    parsed(line)?
+                }
+            },
+        });
+    }
+    Ok(made)
+}
+
+fn with_platforms(state: &str, id: Option<u64>, count: u64) -> serde_json::Result<String> {
+    edit(state, |state| {
+        let raw = |text: String| RawValue::from_string(text);
+        if let Some(id) = id {
+            state.insert("id".into(), raw(id.to_string())?);
+        }
+        if !state.contains_key("sourceStats") {
+            state.insert(
+                "sourceStats".into(),
+                raw(format!("{{\"recordCount\":{count}.0}}"))?,
+            );
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load;
+    use super::*;
+
+    fn names() -> Names {
+        Names {
+            run: "run".into(),
+            namespaces: true,
+        }
+    }
+
+    fn all(seed: u64) -> Vec<Trial> {
+        pack(&load::built_in().unwrap(), &names(), seed).unwrap()
+    }
+
+    fn lines(sync: &PackedSync) -> Vec<&str> {
+        sync.steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Message(sent) => Some(sent.line.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn few_launches() {
+        let launches: usize = all(0).iter().map(|trial| trial.syncs.len()).sum();
+        assert!(launches <= 9, "{launches} launches");
+    }
+
+    #[test]
+    fn ids_rise_by_one_in_each_sync() {
+        for seed in [0, 7] {
+            for sync in all(seed).iter().flat_map(|trial| &trial.syncs) {
+                let ids: Vec<u64> = sync
+                    .steps
+                    .iter()
+                    .filter_map(|step| match step {
+                        Step::Message(Sent {
+                            body: SentBody::State(s),
+                            ..
+                        }) => s.id.as_deref(),
+                        _ => None,
+                    })
+                    .map(|id| id.parse().unwrap())
+                    .collect();
+                assert!(ids.iter().copied().eq(1..=ids.len() as u64), "{ids:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_changes_the_order_and_nothing_else() {
+        let count = |trials: &[Trial]| -> usize {
+            trials
+                .iter()
+                .flat_map(|t| &t.syncs)
+                .map(|s| s.steps.len())
+                .sum()
+        };
+        let (straight, mixed) = (all(0), all(7));
+        assert_eq!(count(&straight), count(&mixed));
+        assert_ne!(lines(&straight[0].syncs[0]), lines(&mixed[0].syncs[0]));
+        assert_eq!(lines(&all(7)[0].syncs[0]), lines(&mixed[0].syncs[0]));
+    }
+}

@@ -1,0 +1,511 @@
+//! A session: carries out a plan, judges what came of it, and tells of both.
+
+mod runner;
+
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::checks;
+use crate::config::Plan;
+use crate::configs;
+use crate::event::{Event, Outcome, Report, Row, SubjectInfo, Trouble};
+use crate::evidence::{Evidence, Facts, Purpose};
+use crate::folder;
+use crate::judging::{self, Judged, Places};
+use crate::protocol::Operation;
+use crate::protocol::catalog::SyncMode;
+use crate::redact::Secrets;
+use crate::scenario::Scenario;
+use crate::scenario::names::Names;
+use crate::scenario::pack::{self, Trial};
+use crate::subject::INTERRUPTED;
+use runner::{Job, Runner};
+
+/// Who is told of events. Launches run side by side, so it may be called from any thread.
+pub type Listener<'a> = dyn Fn(&Event) + Sync + 'a;
+
+/// What went wrong on our own side.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// A file of ours could not be written or read.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// Why it failed.
+        error: io::Error,
+    },
+    /// A scenario could not be put under the run's names.
+    #[error("a scenario could not be packed: {0}")]
+    Pack(#[from] serde_json::Error),
+}
+
+/// Carries out a plan. The report is complete whatever the subject did; the error is ours.
+pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
+    let start = Instant::now();
+    listener(&Event::Started {
+        subject: &plan.subject.shown(),
+    });
+    clear(&plan.out)?;
+    let runner = Runner::new(plan, listener)?;
+    let mut session = Session {
+        plan,
+        runner: &runner,
+        facts: Facts {
+            readback: plan.readback.is_some(),
+            no_namespaces: !plan.names.namespaces,
+            check_within_s: plan.check_within_s,
+            ack_within_s: plan.ack_within_s,
+            ..Facts::default()
+        },
+        evidence: Vec::new(),
+        bad_configs: Vec::new(),
+    };
+    let trouble = session.gather()?;
+    let report = session.conclude(trouble, start)?;
+    listener(&Event::Finished(&report));
+    Ok(report)
+}
+
+/// Removes what an earlier run has kept: its folders would be taken for this run's.
+fn clear(out: &Path) -> Result<(), SessionError> {
+    let Ok(entries) = fs::read_dir(out) else {
+        return Ok(());
+    };
+    for folder in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if folder.join(folder::TRIAL).is_file() {
+            let what = format!("removing {}", folder.display());
+            fs::remove_dir_all(&folder).map_err(|error| SessionError::Io { what, error })?;
+        }
+    }
+    Ok(())
+}
+
+struct Session<'a> {
+    plan: &'a Plan,
+    runner: &'a Runner<'a>,
+    facts: Facts,
+    evidence: Vec<Evidence>,
+    /// Files of configs that must not work, by trial.
+    bad_configs: Vec<(String, PathBuf, Value)>,
+}
+
+impl Session<'_> {
+    /// Launches all there is to launch.
+    fn gather(&mut self) -> Result<Option<Trouble>, SessionError> {
+        if let Some(trouble) = self.spec() {
+            return Ok(Some(trouble));
+        }
+        self.secrets();
+        let checks = self.check_jobs()?;
+        let names = &self.plan.names;
+        let scenarios = self.fitting();
+        let mut jobs = checks;
+        if self.plan.config.is_some() && self.plan.wants(checks::WRITES) {
+            for trial in pack::pack(&scenarios, names, self.plan.seed)? {
+                jobs.push(Job::write(Purpose::Write, trial));
+            }
+            jobs.extend(self.failing_write(&scenarios)?);
+        }
+        self.carry_out(jobs);
+        self.facts.check = self
+            .evidence
+            .iter()
+            .find(|evidence| evidence.purpose == Purpose::CheckWorking)
+            .and_then(|evidence| evidence.launches.first()?.statuses().next())
+            .map(|(_, status)| status.clone());
+        self.split(&scenarios)?;
+        Ok(INTERRUPTED
+            .load(Ordering::SeqCst)
+            .then_some(Trouble::Interrupted))
+    }
+
+    /// Runs jobs, so many at a time, and keeps their evidence in the order of the jobs.
+    fn carry_out(&mut self, jobs: Vec<Job>) {
+        self.runner.plan(jobs.iter().map(Job::launches).sum());
+        let count = jobs.len();
+        let queue = Mutex::new(jobs.into_iter().enumerate());
+        let done = Mutex::new(Vec::with_capacity(count));
+        let work = || {
+            while let Some((nth, job)) = queue.lock().ok().and_then(|mut queue| queue.next()) {
+                if INTERRUPTED.load(Ordering::SeqCst) {
+                    return;
+                }
+                if let Ok(evidence) = self.runner.run(job)
+                    && let Ok(mut done) = done.lock()
+                {
+                    done.push((nth, evidence));
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.plan.jobs.min(count) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut done = done.into_inner().unwrap_or_default();
+        done.sort_by_key(|(nth, _)| *nth);
+        self.evidence
+            .extend(done.into_iter().map(|(_, evidence)| evidence));
+    }
+
+    /// Asks for the spec, twice. What cannot even do this cannot be tested.
+    fn spec(&mut self) -> Option<Trouble> {
+        self.runner.plan(2);
+        let first = match self.runner.run(Job::bare("spec", Purpose::Spec)) {
+            Ok(evidence) => evidence,
+            Err(error) => return Some(Trouble::Subject(error)),
+        };
+        if let Some(launch) = first.launches.first() {
+            self.facts.spec = launch.specs().next().map(|(_, spec)| spec.clone());
+            if !launch.spoke() && !launch.succeeded() {
+                let why = launch.describe_end();
+                self.evidence.push(first);
+                return Some(Trouble::Subject(format!("spec printed no message: {why}")));
+            }
+        }
+        self.evidence.push(first);
+        if let Ok(again) = self
+            .runner
+            .run(Job::bare("spec-stdin-open", Purpose::SpecInputHeldOpen))
+        {
+            let launch = again.launches.first();
+            self.facts.spec_again = launch
+                .and_then(|launch| launch.specs().next())
+                .map(|(_, spec)| spec.clone());
+            self.evidence.push(again);
+        }
+        None
+    }
+
+    fn secrets(&mut self) {
+        let none = Value::Null;
+        let schema = self.facts.connection_specification().unwrap_or(&none);
+        if let Some(config) = &self.plan.config {
+            let secrets = Secrets::of(&config.value, schema);
+            self.facts.secrets = secrets.searched();
+            self.facts.short_secrets.clone_from(&secrets.short);
+            self.runner.know(secrets);
+        }
+    }
+
+    fn check_jobs(&mut self) -> Result<Vec<Job>, SessionError> {
+        let Some(config) = &self.plan.config else {
+            return Ok(Vec::new());
+        };
+        let mut jobs = Vec::new();
+        if self.plan.wants(checks::CHECK_WORKING) || self.plan.wants(checks::WRITE) {
+            jobs.push(Job::bare("check", Purpose::CheckWorking));
+        }
+        if let Some(schema) = self.facts.connection_specification() {
+            for (nth, bad) in configs::invalid(&config.value, schema)
+                .into_iter()
+                .enumerate()
+            {
+                let id = format!("check-invalid-{}", nth + 1);
+                let path = self.runner.write_config(&id, &bad.config)?;
+                let mut job = Job::bare(&id, Purpose::CheckInvalid);
+                job.config = Some(path.clone());
+                job.note = Some(bad.note);
+                jobs.push(job);
+                self.bad_configs.push((id, path, bad.config));
+            }
+        }
+        if let Some(unreachable) = &self.plan.unreachable {
+            let mut job = Job::bare("check-unreachable", Purpose::CheckUnreachable);
+            job.config = Some(unreachable.path.clone());
+            job.note = Some("it points nowhere".to_owned());
+            self.bad_configs.push((
+                job.id.clone(),
+                unreachable.path.clone(),
+                unreachable.value.clone(),
+            ));
+            jobs.push(job);
+        }
+        jobs.retain(|job| job.purpose == Purpose::CheckWorking || self.plan.wants(&[job.purpose]));
+        Ok(jobs)
+    }
+
+    /// A write that has to fail: the smallest scenario with a config that violates the spec.
+    fn failing_write(&self, scenarios: &[Scenario]) -> Result<Option<Job>, SessionError> {
+        let Some((_, path, _)) = self
+            .bad_configs
+            .iter()
+            .find(|(id, ..)| id.contains("invalid"))
+        else {
+            return Ok(None);
+        };
+        let Some(smallest) = scenarios
+            .iter()
+            .filter(|scenario| !scenario.syncs[0].steps.is_empty())
+            .min_by_key(|scenario| scenario.syncs[0].steps.len())
+        else {
+            return Ok(None);
+        };
+        let mut one = smallest.clone();
+        one.syncs.truncate(1);
+        "write-invalid".clone_into(&mut one.id);
+        let mut trials = pack::pack(&[one], &self.apart("invalid"), 0)?;
+        Ok(trials.pop().map(|trial| {
+            let mut job = Job::write(
+                Purpose::WriteInvalid,
+                Trial {
+                    members: vec![],
+                    ..trial
+                },
+            );
+            job.config = Some(path.clone());
+            job
+        }))
+    }
+
+    /// Names beside the run's own, for a trial that must not meet the others.
+    fn apart(&self, tail: &str) -> Names {
+        Names {
+            run: format!("{}_{tail}", self.plan.names.run),
+            ..self.plan.names.clone()
+        }
+    }
+
+    /// Whether the spec lists a sync mode; a spec that lists none is asked for all.
+    fn offers(&self, mode: SyncMode) -> bool {
+        let modes = self.facts.modes();
+        modes.is_empty() || modes.contains(&mode)
+    }
+
+    /// The scenarios that are wanted and that the connector can do.
+    fn fitting(&self) -> Vec<Scenario> {
+        let wanted = |scenario: &&Scenario| self.plan.selection.scenario(&scenario.id);
+        let can = |scenario: &&Scenario| {
+            let mut streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
+            streams.all(|stream| self.offers(stream.destination_sync_mode))
+        };
+        self.plan
+            .scenarios
+            .iter()
+            .filter(wanted)
+            .filter(can)
+            .cloned()
+            .collect()
+    }
+
+    /// Where scenarios that travelled together failed, each is run alone, so that one of them
+    /// cannot hide the others.
+    fn split(&mut self, scenarios: &[Scenario]) -> Result<(), SessionError> {
+        let failed = self.evidence.iter().position(|evidence| {
+            evidence.purpose == Purpose::Write
+                && evidence.members.len() > 1
+                && evidence.launches.iter().any(|launch| {
+                    launch.transcript.end.stopped.is_none()
+                        && !launch.succeeded()
+                        && !launch.everything_came()
+                })
+        });
+        let Some(failed) = failed else { return Ok(()) };
+        let members: HashSet<String> = self.evidence[failed]
+            .members
+            .iter()
+            .map(|m| m.scenario.clone())
+            .collect();
+        let mut jobs = Vec::new();
+        for scenario in scenarios.iter().filter(|s| members.contains(&s.id)) {
+            let one = std::slice::from_ref(scenario);
+            for trial in pack::pack(one, &self.apart("alone"), self.plan.seed)? {
+                jobs.push(Job::write(Purpose::Write, trial));
+            }
+        }
+        // What landed is judged by the scenarios alone.
+        self.evidence[failed].members.clear();
+        self.carry_out(jobs);
+        Ok(())
+    }
+
+    fn conclude(self, trouble: Option<Trouble>, start: Instant) -> Result<Report, SessionError> {
+        let plan = self.plan;
+        let places = Out { session: &self };
+        let wanted = |id: &str| plan.selection.check(id);
+        let mut judged = judging::judge(&self.evidence, &self.facts, &wanted, &places);
+        self.explain_gaps(&mut judged, trouble.as_ref());
+        let trouble = trouble.or_else(|| {
+            judged
+                .readback_errors
+                .first()
+                .map(|error| Trouble::Readback(error.clone()))
+        });
+        let kept = self.keep(&judged, &places)?;
+        let mut summary = BTreeMap::new();
+        for row in &judged.rows {
+            *summary.entry(row.outcome.name()).or_insert(0) += 1;
+        }
+        Ok(Report {
+            touchdown: env!("CARGO_PKG_VERSION"),
+            subject: SubjectInfo {
+                kind: if plan.is_reference {
+                    "reference"
+                } else {
+                    "command"
+                },
+                command: plan.subject.shown(),
+            },
+            seed: plan.seed,
+            launches: self.runner.launches(),
+            wall_s: start.elapsed().as_secs_f64(),
+            summary,
+            results: judged.rows,
+            trouble,
+            strict: false,
+            kept,
+            run: plan.names.run.clone(),
+        })
+    }
+
+    /// Says of checks that saw nothing why they did not.
+    fn explain_gaps(&self, judged: &mut Judged, trouble: Option<&Trouble>) {
+        for row in judged.rows.iter_mut().filter(|row| row.scenario == "*") {
+            if row.outcome == Outcome::NotSelected {
+                continue;
+            }
+            if let Some(trouble) = trouble {
+                row.outcome = Outcome::CouldNotRun;
+                row.why = Some(match trouble {
+                    Trouble::Subject(why) | Trouble::Readback(why) => why.clone(),
+                    Trouble::Interrupted => "the run was interrupted".to_owned(),
+                });
+                continue;
+            }
+            self.explain_gap(row);
+        }
+    }
+
+    fn explain_gap(&self, row: &mut Row) {
+        let Some(check) = checks::find(&row.check) else {
+            return;
+        };
+        let looks_at = |purpose| check.on.contains(&purpose);
+        let only = |operation| check.on.iter().all(|on| on.operation() == operation);
+        row.why = Some(if self.plan.config.is_none() && !only(Operation::Spec) {
+            "no --config was given, so only spec was run".to_owned()
+        } else if check.on == [Purpose::CheckUnreachable] {
+            "give --unreachable-config FILE: it fits the spec and points nowhere".to_owned()
+        } else if looks_at(Purpose::CheckInvalid) && !looks_at(Purpose::CheckWorking) {
+            "no config could be made that violates the spec".to_owned()
+        } else if let checks::Judge::Landed(kind) = check.judge
+            && let Some(mode) = kind.mode()
+            && !self.offers(mode)
+        {
+            row.outcome = Outcome::NotApplicable;
+            format!("the spec does not list the sync mode {}", mode.name())
+        } else {
+            "no launch of this run could show it".to_owned()
+        });
+    }
+
+    /// Keeps the evidence of every trial in which something failed.
+    fn keep(&self, judged: &Judged, places: &Out) -> Result<Option<PathBuf>, SessionError> {
+        let failed = self
+            .evidence
+            .iter()
+            .filter(|e| judged.failed.contains(&e.trial));
+        let mut kept = None;
+        for evidence in failed {
+            let folder = self.plan.out.join(&evidence.trial);
+            let scenarios: HashSet<&str> = evidence
+                .members
+                .iter()
+                .map(|member| member.scenario.as_str())
+                .collect();
+            let rows: Vec<&Row> = judged
+                .rows
+                .iter()
+                .filter(|row| {
+                    row.scenario == evidence.trial || scenarios.contains(row.scenario.as_str())
+                })
+                .collect();
+            let config = self
+                .bad_configs
+                .iter()
+                .find(|(id, ..)| *id == evidence.trial)
+                .map(|(_, _, config)| config)
+                .or(self.plan.config.as_ref().map(|config| &config.value));
+            let config = config.map(|config| self.runner.redacted(config));
+            let repeat = |nth| places.repeat(&evidence.trial, nth).unwrap_or_default();
+            folder::save::save(
+                &folder,
+                evidence,
+                &self.facts,
+                config.as_ref(),
+                &rows,
+                &repeat,
+            )
+            .map_err(|error| SessionError::Io {
+                what: format!("writing {}", folder.display()),
+                error,
+            })?;
+            kept = Some(self.plan.out.clone());
+        }
+        Ok(kept)
+    }
+}
+
+/// Where this run keeps its evidence.
+struct Out<'a> {
+    session: &'a Session<'a>,
+}
+
+impl Out<'_> {
+    fn repeat(&self, trial: &str, launch: usize) -> Option<String> {
+        let Session {
+            plan,
+            bad_configs,
+            evidence,
+            ..
+        } = self.session;
+        let of = evidence.iter().find(|evidence| evidence.trial == trial)?;
+        let folder = plan.out.join(trial);
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        let config = match of.purpose {
+            Purpose::Write | Purpose::CheckWorking => {
+                plan.config.as_ref().map(|config| config.path.clone())
+            }
+            Purpose::Spec | Purpose::SpecInputHeldOpen => None,
+            Purpose::CheckUnreachable => plan.unreachable.as_ref().map(|c| c.path.clone()),
+            Purpose::CheckInvalid | Purpose::WriteInvalid => {
+                debug_assert!(!bad_configs.is_empty());
+                Some(folder.join("config.json"))
+            }
+        };
+        let catalog = folder.join(format!("{}.catalog.json", launch + 1));
+        let messages = folder.join(format!("{}.messages.jsonl", launch + 1));
+        let is_write = of.purpose.operation() == Operation::Write;
+        let args = runner::arguments(
+            of.purpose.operation(),
+            config.as_deref(),
+            is_write.then_some(catalog.as_path()),
+        );
+        Some(
+            plan.subject
+                .shell_line(&args, is_write.then_some(messages.as_path())),
+        )
+    }
+}
+
+impl Places for Out<'_> {
+    fn place(&self, trial: &str, launch: usize) -> (String, Option<String>) {
+        let file = self
+            .session
+            .plan
+            .out
+            .join(trial)
+            .join(format!("{}.transcript.jsonl", launch + 1));
+        (file.display().to_string(), self.repeat(trial, launch))
+    }
+}

@@ -1,0 +1,111 @@
+//! A subject that is a command on this machine.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names the launch in its environment, so that what it leaves behind can be found.
+pub const MARKER: &str = "TOUCHDOWN_LAUNCH";
+
+/// A command, with where and in what environment it runs.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The program and the arguments that come before the operation.
+    pub words: Vec<OsString>,
+    /// Its working directory; ours if there is none.
+    pub workdir: Option<PathBuf>,
+    /// Variables given by the user.
+    pub env: Vec<(String, String)>,
+}
+
+impl Subject {
+    /// The command for these further arguments, in the known environment: `PATH`, `HOME` and
+    /// `LANG` of ours, what the user gave, and nothing else. A variable such as
+    /// `PYTHONUNBUFFERED` would hide that a destination does not flush its acknowledgements.
+    #[must_use]
+    pub fn command(&self, args: &[OsString]) -> Command {
+        let (program, rest) = self
+            .words
+            .split_first()
+            .map_or((OsStr::new(""), &[][..]), |(p, r)| (p.as_os_str(), r));
+        let mut command = Command::new(self.locate(program));
+        command
+            .args(rest)
+            .args(args)
+            .env_clear()
+            .envs(known_environment());
+        command.envs(self.env.iter().map(|(key, value)| (key, value)));
+        if let Some(workdir) = &self.workdir {
+            command.current_dir(workdir);
+        }
+        command
+    }
+
+    /// A program given by a relative path is looked for from here first, as the user's shell
+    /// would, and then from its working directory.
+    fn locate(&self, program: &OsStr) -> PathBuf {
+        let path = Path::new(program);
+        if path.is_absolute() || path.components().count() < 2 {
+            return path.to_owned();
+        }
+        if path.exists() {
+            return std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        }
+        match &self.workdir {
+            Some(workdir) => {
+                let inside = workdir.join(path);
+                std::path::absolute(&inside).unwrap_or(inside)
+            }
+            None => path.to_owned(),
+        }
+    }
+
+    /// The words as a user would type them.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shell_words::join(self.words.iter().map(|word| word.to_string_lossy()))
+    }
+
+    /// One shell line that runs the subject with these arguments without us, `input` on its
+    /// stdin.
+    #[must_use]
+    pub fn shell_line(&self, args: &[OsString], input: Option<&Path>) -> String {
+        let mut words = vec!["env".to_owned(), "-i".to_owned()];
+        words.extend(
+            known_environment()
+                .into_iter()
+                .map(|(key, _)| format!("{key}=\"${key}\"")),
+        );
+        words.extend(
+            self.env
+                .iter()
+                .map(|(key, value)| shell_words::quote(&format!("{key}={value}")).into()),
+        );
+        let program = self
+            .words
+            .first()
+            .map(|program| self.locate(program).into_os_string());
+        let all = program.iter().chain(self.words.iter().skip(1)).chain(args);
+        words.extend(all.map(|word| shell_words::quote(&word.to_string_lossy()).into_owned()));
+        let mut line = words.join(" ");
+        if let Some(workdir) = &self.workdir {
+            let workdir = std::path::absolute(workdir).unwrap_or_else(|_| workdir.clone());
+            line = format!(
+                "cd {} && {line}",
+                shell_words::quote(&workdir.to_string_lossy())
+            );
+        }
+        let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
+        format!("{line} < {}", shell_words::quote(&input))
+    }
+}
+
+/// The variables that every subject gets.
+fn known_environment() -> Vec<(&'static str, OsString)> {
+    let ours = |key| std::env::var_os(key);
+    let mut known = Vec::new();
+    known.extend(ours("PATH").map(|path| ("PATH", path)));
+    known.extend(ours("HOME").map(|home| ("HOME", home)));
+    known.push(("LANG", ours("LANG").unwrap_or_else(|| "C.UTF-8".into())));
+    known
+}

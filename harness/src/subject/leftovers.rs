@@ -1,0 +1,80 @@
+//! Processes that a launch leaves behind.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::command::MARKER;
+
+/// A process that is still alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// Its id.
+    pub pid: i32,
+    /// Its command line, shortened.
+    pub command: String,
+}
+
+/// The living processes that belong to a launch: those of its process group, and those that
+/// inherited its environment and left the group. Only Linux tells; elsewhere there are none.
+#[must_use]
+pub fn of_launch(group: i32, marker: &str) -> Vec<Leftover> {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let variable = format!("{MARKER}={marker}");
+    processes
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| is_of_launch(*pid, group, variable.as_bytes()))
+        .map(|pid| Leftover {
+            pid,
+            command: command_line(pid),
+        })
+        .collect()
+}
+
+fn is_of_launch(pid: i32, group: i32, variable: &[u8]) -> bool {
+    let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    // pid (name, which may hold anything) state ppid pgrp …
+    let Some(name_end) = stat.iter().rposition(|byte| *byte == b')') else {
+        return false;
+    };
+    let after = String::from_utf8_lossy(&stat[name_end + 1..]).into_owned();
+    let mut fields = after.split_ascii_whitespace();
+    let state = fields.next().unwrap_or("Z");
+    if matches!(state, "Z" | "X") {
+        return false;
+    }
+    let pgrp = fields.nth(1).and_then(|pgrp| pgrp.parse::<i32>().ok());
+    pgrp == Some(group)
+        || fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
+            environ
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == variable)
+        })
+}
+
+fn command_line(pid: i32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<_> = bytes
+        .split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty())
+        .map(|word| OsStr::from_bytes(word).to_string_lossy().into_owned())
+        .collect();
+    let line = words.join(" ");
+    line.chars().take(120).collect()
+}
+
+/// Ends these processes at once.
+pub fn end(leftovers: &[Leftover]) {
+    for leftover in leftovers {
+        // It may have ended by itself in the meantime.
+        let _ = kill(Pid::from_raw(leftover.pid), Signal::SIGKILL);
+    }
+}

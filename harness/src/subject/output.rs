@@ -1,0 +1,184 @@
+//! Reading what a subject prints, line by line, within bounds.
+
+use std::io::Read;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::transcript::{Micros, Output, Stop};
+
+use super::Limits;
+
+/// Microseconds since `start`.
+#[must_use]
+pub fn since(start: Instant) -> Micros {
+    Micros::try_from(start.elapsed().as_micros()).unwrap_or(Micros::MAX)
+}
+
+/// What the readers tell the feeder and the watch while a launch goes on.
+#[derive(Default)]
+pub struct Progress {
+    /// Lines of stdout that look like states.
+    states: Mutex<u64>,
+    came: Condvar,
+    /// Bytes of stdout read.
+    pub bytes: AtomicU64,
+    /// Whether stdout has stopped in the middle of a line.
+    pub mid_line: AtomicBool,
+    /// When the input last moved, or ended.
+    pub moved: AtomicU64,
+    /// Set once the process is gone, or has to go.
+    pub over: AtomicBool,
+    /// Why the output has to be cut off.
+    pub stop: Mutex<Option<Stop>>,
+}
+
+impl Progress {
+    /// How many lines that look like states have come.
+    #[must_use]
+    pub fn states(&self) -> u64 {
+        self.states.lock().map_or(0, |states| *states)
+    }
+
+    fn state_came(&self) {
+        if let Ok(mut states) = self.states.lock() {
+            *states += 1;
+        }
+        self.came.notify_all();
+    }
+
+    /// Marks the process as gone and wakes whoever waits for its output.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.came.notify_all();
+    }
+
+    /// Waits until so many states have come, the process is gone, or none has come for this long.
+    pub fn wait_for_states(&self, wanted: u64, quiet: Duration) {
+        let Ok(mut states) = self.states.lock() else {
+            return;
+        };
+        loop {
+            let before = *states;
+            if before >= wanted || self.over.load(Ordering::SeqCst) {
+                return;
+            }
+            let nothing_new =
+                |states: &mut u64| *states == before && !self.over.load(Ordering::SeqCst);
+            match self.came.wait_timeout_while(states, quiet, nothing_new) {
+                Ok((_, timeout)) if timeout.timed_out() => return,
+                Ok((woken, _)) => states = woken,
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn cut_off(&self, why: Stop) {
+        if let Ok(mut stop) = self.stop.lock() {
+            stop.get_or_insert(why);
+        }
+    }
+}
+
+/// Reads a stream to its end, keeping its lines. Past a limit it goes on reading, so that the
+/// subject is not blocked until it is killed, and keeps nothing more.
+pub fn read_lines(
+    mut stream: impl Read,
+    start: Instant,
+    limits: Limits,
+    progress: &Progress,
+    is_stdout: bool,
+) -> (Vec<Output>, Micros) {
+    let mut lines = Vec::new();
+    let mut pending: Vec<u8> = Vec::new();
+    let mut buffer = vec![0; 64 << 10];
+    let mut total = 0_u64;
+    let mut keep = true;
+    loop {
+        let count = match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        };
+        total += count as u64;
+        if keep {
+            let at = since(start);
+            let mut rest = &buffer[..count];
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                pending.extend_from_slice(&rest[..end]);
+                let bytes = std::mem::take(&mut pending);
+                if is_stdout && memchr::memmem::find(&bytes, b"\"STATE\"").is_some() {
+                    progress.state_came();
+                }
+                lines.push(Output { at, bytes });
+                rest = &rest[end + 1..];
+            }
+            pending.extend_from_slice(rest);
+        }
+        if is_stdout {
+            progress.bytes.store(total, Ordering::SeqCst);
+            progress
+                .mid_line
+                .store(!pending.is_empty(), Ordering::SeqCst);
+        }
+        if keep && pending.len() as u64 > limits.line {
+            // What the line began with tells enough; the rest would only cost memory.
+            pending.truncate(200);
+            pending.shrink_to_fit();
+            keep = false;
+            progress.cut_off(Stop::LineLimit(limits.line));
+        } else if keep && total > limits.output {
+            keep = false;
+            progress.cut_off(Stop::OutputLimit(limits.output));
+        }
+    }
+    let at = since(start);
+    if !pending.is_empty() {
+        lines.push(Output { at, bytes: pending });
+    }
+    (lines, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(input: &[u8], limits: Limits) -> (Vec<Vec<u8>>, Option<Stop>) {
+        let progress = Progress::default();
+        let (lines, _) = read_lines(input, Instant::now(), limits, &progress, true);
+        (
+            lines.into_iter().map(|l| l.bytes).collect(),
+            *progress.stop.lock().unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_last_line_without_newline_is_a_line() {
+        let (lines, stop) = read(b"a\n\nbc", Limits::default());
+        assert_eq!(lines, [b"a".to_vec(), b"".to_vec(), b"bc".to_vec()]);
+        assert_eq!(stop, None);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_off() {
+        let limits = Limits {
+            line: 1000,
+            ..Limits::default()
+        };
+        let (lines, stop) = read(&vec![b'x'; 200_000], limits);
+        assert_eq!(lines, [vec![b'x'; 200]]);
+        assert_eq!(stop, Some(Stop::LineLimit(1000)));
+    }
+
+    #[test]
+    fn endless_lines_are_cut_off() {
+        let limits = Limits {
+            output: 1000,
+            ..Limits::default()
+        };
+        let (_, stop) = read(&b"x\n".repeat(100_000), limits);
+        assert_eq!(stop, Some(Stop::OutputLimit(1000)));
+    }
+}
