@@ -262,8 +262,20 @@ impl Sorter<'_> {
         let mut unknown = Vec::new();
         let is_dedup = self.place.configured.destination_sync_mode == SyncMode::AppendDedup;
         let missing_keys: HashSet<String> = missing.iter().map(|row| self.key(row)).collect();
+        // A row of this sync that an earlier one sent as well is there twice for either of two
+        // reasons; other rows of the earlier sync tell which.
+        let is_replaced = |row: &Row| {
+            self.gone
+                .get(&row.canonical)
+                .is_some_and(|gone| gone.reason == Reason::Replaced)
+        };
+        let kept_replaced = extra
+            .iter()
+            .any(|row| !self.known.contains_key(&row.canonical) && is_replaced(row));
         for row in extra {
-            let kind = if let Some(version) = self.known.get(&row.canonical) {
+            let kind = if kept_replaced && is_replaced(&row) {
+                Kind::OverwriteKept
+            } else if let Some(version) = self.known.get(&row.canonical) {
                 match version {
                     Some(version) if is_dedup && version.deliveries > 1 => Kind::NotIdempotent,
                     _ if is_dedup => Kind::DedupKept,
@@ -442,6 +454,13 @@ mod tests {
             ("append", &[&[A], &[C]], &[C], &[Kind::AppendReplaced]),
             ("append", &[&[A], &[C]], &[A], &[Kind::Lost]),
             ("overwrite", &[&[A], &[C]], &[A, C], &[Kind::OverwriteKept]),
+            (
+                "overwrite",
+                &[&[A, B], &[A]],
+                &[A, A, B],
+                &[Kind::OverwriteKept; 2],
+            ),
+            ("overwrite", &[&[A, B], &[A]], &[A, A], &[Kind::Duplicated]),
             ("append_dedup", &[&[A], &[B]], &[B], &[]),
             ("append_dedup", &[&[A], &[B]], &[A, B], &[Kind::DedupKept]),
             ("append_dedup", &[&[B], &[A]], &[A], &[Kind::WrongWinner]),

@@ -14,8 +14,8 @@ use crate::protocol::Operation;
 use crate::protocol::catalog::{Catalog, SyncMode};
 use crate::protocol::line::Line;
 use crate::protocol::message::{Body, ConnectionStatus, Descriptor, Message, TraceError};
-use crate::scenario::Step;
 use crate::scenario::pack::Member;
+use crate::scenario::{SentBody, Step};
 use crate::transcript::{Micros, Transcript};
 
 /// Why a launch was made: what it is asked, and what a right answer looks like.
@@ -207,6 +207,16 @@ impl Launch {
                 Body::Spec(spec) => Some((at, spec)),
                 _ => None,
             })
+    }
+
+    /// Whether records are among what was to be sent.
+    #[must_use]
+    pub fn sends_records(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Message(sent) => matches!(sent.body, SentBody::Record(_)),
+            Step::Bulk(_) => true,
+            Step::Gate => false,
+        })
     }
 
     /// Whether the platform would call it a success: exit code 0, and no TRACE ERROR.

@@ -3,7 +3,6 @@
 use super::{CHECK_FAILING, CHECK_WORKING, Check, Finding, Judge, Level, Verdict, WRITE};
 use crate::evidence::{Evidence, Facts, Launch, Purpose};
 use crate::protocol::message::Kind;
-use crate::scenario::{SentBody, Step};
 use crate::transcript::Stop;
 
 /// The rows of this family.
@@ -112,7 +111,7 @@ pub const CHECKS: &[Check] = &[
         platform: "fails the first sync of a destination that it called working",
         docs: include_str!("docs/check-passes-write-fails.md"),
         proved_by: "write-forbidden",
-        companions: &[],
+        companions: &["write-no-records"],
         on: WRITE,
         judge: Judge::Launch(passes_write_fails),
     },
@@ -243,12 +242,7 @@ fn slow(launch: &Launch, facts: &Facts) -> Verdict {
 }
 
 fn passes_write_fails(launch: &Launch, facts: &Facts) -> Verdict {
-    let has_records = launch.steps.iter().any(|step| match step {
-        Step::Message(sent) => matches!(sent.body, SentBody::Record(_)),
-        Step::Bulk(_) => true,
-        Step::Gate => false,
-    });
-    if !has_records {
+    if !launch.sends_records() {
         return Verdict::Elsewhere;
     }
     match &facts.check {

@@ -2,6 +2,7 @@
 
 use super::{ANY, Check, Finding, Judge, Level, Verdict, WRITES};
 use crate::evidence::{Facts, Launch, Purpose};
+use crate::protocol::Operation;
 use crate::protocol::message::Body;
 use crate::transcript::Stop;
 
@@ -51,7 +52,7 @@ pub const CHECKS: &[Check] = &[
         platform: "fails the sync and repeats it",
         docs: include_str!("docs/success-exits-nonzero.md"),
         proved_by: "exit-one",
-        companions: &["write-empty-input"],
+        companions: &["write-empty-input", "write-no-records"],
         on: &[Purpose::Spec, Purpose::CheckWorking, Purpose::Write],
         judge: Judge::Launch(success_exits_nonzero),
     },
@@ -125,6 +126,9 @@ fn failed_by_itself(launch: &Launch) -> bool {
 }
 
 fn failure_without_trace(launch: &Launch, _: &Facts) -> Verdict {
+    if launch.steps.is_empty() {
+        return Verdict::Elsewhere; // write-empty-input has it for its matter.
+    }
     if !failed_by_itself(launch) {
         return Verdict::inconclusive("it did not fail");
     }
@@ -152,6 +156,9 @@ fn failure_exits_zero(launch: &Launch, _: &Facts) -> Verdict {
 }
 
 fn success_exits_nonzero(launch: &Launch, _: &Facts) -> Verdict {
+    if launch.operation == Operation::Write && !launch.sends_records() {
+        return Verdict::Elsewhere; // write-empty-input and write-no-records have it.
+    }
     if launch.errors().next().is_some() || !launch.everything_came() {
         return if launch.succeeded() {
             Verdict::Pass

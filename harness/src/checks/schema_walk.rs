@@ -101,6 +101,17 @@ pub fn fragment(pointer: &str, value: &Value) -> String {
     format!("{pointer}: {}", shown(value.to_string().as_bytes()))
 }
 
+/// A field of a spec as a finding quotes it; of one that is not there, what there is.
+#[must_use]
+pub fn field(spec: &Value, name: &str) -> String {
+    if let Some(value) = spec.get(name) {
+        return fragment(&under("", name), value);
+    }
+    let keys = spec.as_object().into_iter().flat_map(Map::keys);
+    let keys: Vec<_> = keys.map(String::as_str).collect();
+    format!("the keys of the spec: {}", keys.join(", "))
+}
+
 /// The pointer to a member of what `pointer` points at.
 #[must_use]
 pub fn under(pointer: &str, key: &str) -> String {

@@ -1,8 +1,10 @@
 //! `spec`: that it answers, once, by itself and always alike, and that its answer holds together.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::schema_walk::{ROOT, as_draft_07, fragment, judge_spec, leads_to_property, under};
+use super::schema_walk::{
+    ROOT, as_draft_07, field, fragment, judge_spec, leads_to_property, under,
+};
 use super::{Check, Finding, Judge, Level, SPEC, Verdict};
 use crate::evidence::{Facts, Launch, Purpose};
 use crate::protocol::json::{Numbers, equal};
@@ -225,15 +227,9 @@ fn differences(left: Option<&Value>, right: Option<&Value>, at: &str, into: &mut
 fn not_json_schema(launch: &Launch, facts: &Facts) -> Verdict {
     judge_spec(launch, facts, |spec| {
         let Some(schema) = spec.get("connectionSpecification") else {
-            let keys: Vec<_> = spec
-                .as_object()
-                .into_iter()
-                .flat_map(Map::keys)
-                .cloned()
-                .collect();
             return Verdict::Fail(vec![Finding::new(
                 "the spec has no connectionSpecification",
-                format!("the keys of spec: {}", keys.join(", ")),
+                field(spec, "connectionSpecification"),
             )]);
         };
         if !schema.is_object() {

@@ -5,7 +5,8 @@ mod secret;
 use serde_json::{Value, json};
 
 use super::schema_walk::{
-    Place, ROOT, Site, as_draft_07, fragment, judge_schemas, judge_spec, under, verdict, walk,
+    Place, ROOT, Site, as_draft_07, field, fragment, judge_schemas, judge_spec, under, verdict,
+    walk,
 };
 use super::{Check, Finding, Judge, Level, SPEC, Verdict};
 use crate::evidence::{Facts, Launch};
@@ -236,11 +237,7 @@ fn no_documentation_url(launch: &Launch, facts: &Facts) -> Verdict {
             Some(Value::String(url)) if is_absolute_uri(url) => return Verdict::Pass,
             Some(_) => "documentationUrl is not an absolute URI",
         };
-        let url = spec.get("documentationUrl").unwrap_or(&Value::Null);
-        Verdict::Fail(vec![Finding::new(
-            message,
-            fragment("/documentationUrl", url),
-        )])
+        Verdict::Fail(vec![Finding::new(message, field(spec, "documentationUrl"))])
     })
 }
 
@@ -267,8 +264,7 @@ fn no_sync_modes(launch: &Launch, facts: &Facts) -> Verdict {
     judge_spec(launch, facts, |spec| {
         let whole = spec.get(MODES).unwrap_or(&Value::Null);
         let pointer = under("", MODES);
-        let on_all =
-            |message: &str| Verdict::Fail(vec![Finding::new(message, fragment(&pointer, whole))]);
+        let on_all = |message: &str| Verdict::Fail(vec![Finding::new(message, field(spec, MODES))]);
         let listed = match whole {
             Value::Null => return on_all("the spec has no supported_destination_sync_modes"),
             Value::Array(listed) if listed.is_empty() => return on_all("no sync mode is listed"),
@@ -277,9 +273,9 @@ fn no_sync_modes(launch: &Launch, facts: &Facts) -> Verdict {
         };
         let findings = listed.iter().enumerate().filter_map(|(nth, mode)| {
             let message = if !KNOWN.iter().any(|known| mode == known) {
-                "this is no destination sync mode"
+                format!("{mode} is no destination sync mode")
             } else if listed[..nth].contains(mode) {
-                "a sync mode is listed more than once"
+                format!("{mode} is listed more than once")
             } else {
                 return None;
             };
@@ -304,7 +300,11 @@ fn incremental_flag(launch: &Launch, facts: &Facts) -> Verdict {
         {
             return Verdict::not_applicable("the spec offers neither append nor append_dedup");
         }
-        flag_is_true(spec, "supportsIncremental", "append is offered")
+        flag_is_true(
+            spec,
+            "supportsIncremental",
+            "append or append_dedup is offered",
+        )
     })
 }
 
@@ -318,16 +318,13 @@ fn normalization_without_dbt(launch: &Launch, facts: &Facts) -> Verdict {
 }
 
 fn flag_is_true(spec: &Value, flag: &str, because: &str) -> Verdict {
-    let (is, shown) = match spec.get(flag) {
+    let is = match spec.get(flag) {
         Some(Value::Bool(true)) => return Verdict::Pass,
-        Some(Value::Null) | None => ("is missing", &Value::Null),
-        Some(other) => ("is not true", other),
+        Some(Value::Null) | None => "is missing",
+        Some(_) => "is not true",
     };
     let message = format!("{because}, and {flag} {is}");
-    Verdict::Fail(vec![Finding::new(
-        message,
-        fragment(&under("", flag), shown),
-    )])
+    Verdict::Fail(vec![Finding::new(message, field(spec, flag))])
 }
 
 fn property_untitled(launch: &Launch, facts: &Facts) -> Verdict {

@@ -3,6 +3,7 @@
 use super::state::name;
 use super::{Check, Finding, Judge, Level, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
+use crate::transcript::Output;
 
 /// The rows of this family.
 pub const CHECKS: &[Check] = &[
@@ -115,28 +116,187 @@ fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {
     let mut findings = Vec::new();
     let mut flushed = false;
     for gate in &transcript.gates {
-        let waited = gate.states_back < gate.states_sent;
-        let cut = gate.mid_line && gate.stdout_bytes.is_multiple_of(BUFFER_GRAIN);
-        let rest_came = transcript
+        flushed |= gate.states_sent > 0 && gate.states_back >= gate.states_sent;
+        let rest = transcript
             .stdout
             .iter()
             .position(|output| output.at > gate.ended);
-        if waited
-            && cut
-            && let Some(line) = rest_came
-        {
-            let message = format!(
-                "the output stood still for {:.1} s in the middle of a line, after exactly {} \
-                 bytes: a buffer was full, and its rest came only with more input",
-                (gate.ended - gate.began) as f64 / 1e6,
+        let (Some(rest), true) = (rest, gate.states_back < gate.states_sent) else {
+            continue;
+        };
+        let why = if gate.mid_line && gate.stdout_bytes.is_multiple_of(BUFFER_GRAIN) {
+            format!(
+                "in the middle of a line, after exactly {} bytes",
                 gate.stdout_bytes
-            );
-            findings.push(Finding::on_stdout(message, launch, line));
-        }
-        flushed |= gate.states_back > 0 && !gate.mid_line;
+            )
+        } else if let Some(size) = filled_buffer(&transcript.stdout[..rest + 1]) {
+            format!("each time where the next line no longer fit into {size} bytes")
+        } else {
+            continue;
+        };
+        let message = format!(
+            "with {} of {} states out, the output stood still for {:.1} s, {why}: a buffer that \
+             is flushed when it is full, and whose rest came only with more input",
+            gate.states_back,
+            gate.states_sent,
+            (gate.ended - gate.began) as f64 / 1e6,
+        );
+        findings.push(Finding::on_stdout(message, launch, rest));
     }
     if findings.is_empty() && !flushed {
-        return Verdict::inconclusive("no state came while the input was held: it may batch");
+        return Verdict::inconclusive("not all states came while the input was held: it may batch");
     }
     Verdict::from_findings(findings)
+}
+
+/// The size of a buffer that takes whole lines, if every burst of output ended where the next line
+/// no longer fit into one. At least three bursts have to say so: one may do it by chance.
+fn filled_buffer(lines: &[Output]) -> Option<usize> {
+    let mut bursts: Vec<(usize, usize)> = Vec::new();
+    let mut rest = lines;
+    while let Some(first) = rest.first() {
+        let end = rest
+            .iter()
+            .position(|line| line.at != first.at)
+            .unwrap_or(rest.len());
+        let (burst, after) = rest.split_at(end);
+        if let Some(next) = after.first() {
+            bursts.push((
+                burst.iter().map(|line| line.bytes.len() + 1).sum(),
+                next.bytes.len() + 1,
+            ));
+        }
+        rest = after;
+    }
+    if bursts.len() < 3 {
+        return None;
+    }
+    [4096, 8192, 16_384, 32_768, 65_536]
+        .into_iter()
+        .find(|size| {
+            bursts
+                .iter()
+                .all(|(burst, next)| burst <= size && burst + next > *size)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Operation;
+    use crate::protocol::catalog::Catalog;
+    use crate::scenario::{Sent, Step};
+    use crate::transcript::{End, Gate, Transcript};
+
+    fn state(id: usize) -> String {
+        format!(
+            r#"{{"type":"STATE","state":{{"type":"STREAM","id":{id},"stream":{{"stream_descriptor":{{"name":"s"}},"stream_state":{{"c":{id}}}}}}}}}"#
+        )
+    }
+
+    /// States sent at these times, come at those, and the input closed at the last.
+    fn launch(sent: &[u64], came: &[u64], closed: u64, gates: Vec<Gate>) -> Launch {
+        let steps = (1..=sent.len()).map(|id| Step::Message(Sent::parse(&state(id)).unwrap()));
+        let stdout = came.iter().enumerate().map(|(at, time)| Output {
+            at: *time,
+            bytes: state(at + 1).into_bytes(),
+        });
+        let transcript = Transcript {
+            stdout: stdout.collect(),
+            written: sent.to_vec(),
+            gates,
+            end: End {
+                stdin_closed: Some(closed),
+                code: Some(0),
+                ..End::default()
+            },
+            ..Transcript::default()
+        };
+        Launch::new(
+            Operation::Write,
+            None,
+            Catalog::default(),
+            steps.collect(),
+            transcript,
+        )
+    }
+
+    #[test]
+    fn a_state_that_comes_before_it_was_sent_is_no_echo() {
+        let facts = Facts::default();
+        assert_eq!(
+            before_input(&launch(&[5, 9], &[6, 9], 10, vec![]), &facts),
+            Verdict::Pass
+        );
+        assert!(matches!(
+            before_input(&launch(&[5, 9], &[6, 8], 10, vec![]), &facts),
+            Verdict::Fail(_)
+        ));
+    }
+
+    #[test]
+    fn starving_is_judged_only_where_there_was_time() {
+        let facts = Facts {
+            ack_within_s: 1.0,
+            ..Facts::default()
+        };
+        let judge = |came: &[u64], closed| ack_starved(&launch(&[0], came, closed, vec![]), &facts);
+        assert!(matches!(
+            judge(&[900_000], 900_000),
+            Verdict::Inconclusive(_)
+        ));
+        assert_eq!(judge(&[900_000], 3_000_000), Verdict::Pass);
+        assert!(matches!(judge(&[3_000_001], 3_000_000), Verdict::Fail(_)));
+    }
+
+    fn gate(states_sent: u64, states_back: u64, bytes: u64, mid_line: bool) -> Gate {
+        Gate {
+            began: 0,
+            ended: 1000,
+            states_sent,
+            states_back,
+            stdout_bytes: bytes,
+            mid_line,
+        }
+    }
+
+    #[test]
+    fn a_buffer_shows_where_it_is_cut() {
+        let facts = Facts::default();
+        let judge =
+            |gate, came: &[u64]| not_flushed(&launch(&[0, 0], came, 9999, vec![gate]), &facts);
+        assert_eq!(judge(gate(2, 2, 200, false), &[5, 5]), Verdict::Pass);
+        assert!(matches!(
+            judge(gate(2, 1, 8192, true), &[5, 2000]),
+            Verdict::Fail(_)
+        ));
+        // A line that is just being written, or a batch, is no buffer.
+        assert!(matches!(
+            judge(gate(2, 1, 8000, true), &[5, 2000]),
+            Verdict::Inconclusive(_)
+        ));
+        assert!(matches!(
+            judge(gate(2, 1, 8192, false), &[5, 2000]),
+            Verdict::Inconclusive(_)
+        ));
+    }
+
+    #[test]
+    fn a_buffer_of_whole_lines_shows_in_its_bursts() {
+        let burst = |at, lines: usize, length: usize| {
+            (0..lines).map(move |_| Output {
+                at,
+                bytes: vec![b'x'; length - 1],
+            })
+        };
+        let full = burst(1, 25, 325)
+            .chain(burst(2, 40, 200))
+            .chain(burst(3, 25, 325));
+        let full: Vec<_> = full.chain(burst(4, 2, 300)).collect();
+        assert_eq!(filled_buffer(&full), Some(8192));
+        let batches: Vec<_> = (1..=5)
+            .flat_map(|at| burst(at, 10, 300 + usize::try_from(at).unwrap()))
+            .collect();
+        assert_eq!(filled_buffer(&batches), None);
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::{Check, Finding, Judge, Level, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
-use crate::scenario::{SentBody, Step};
 
 /// The rows of this family.
 pub const CHECKS: &[Check] = &[
@@ -39,6 +38,9 @@ fn empty_input(launch: &Launch, _: &Facts) -> Verdict {
     if launch.succeeded() {
         return Verdict::Pass;
     }
+    if launch.transcript.end.stopped.is_some() {
+        return Verdict::inconclusive("it did not end by itself: see hangs");
+    }
     if launch.errors().next().is_some() {
         return Verdict::inconclusive(format!(
             "it refused loudly ({}); a destination that insists on COMPLETE may",
@@ -49,20 +51,15 @@ fn empty_input(launch: &Launch, _: &Facts) -> Verdict {
 }
 
 fn no_records(launch: &Launch, _: &Facts) -> Verdict {
-    let is_record = |step: &Step| match step {
-        Step::Message(sent) => matches!(sent.body, SentBody::Record(_)),
-        Step::Bulk(_) => true,
-        Step::Gate => false,
-    };
-    if launch.steps.is_empty() || launch.steps.iter().any(is_record) {
+    if launch.steps.is_empty() || launch.sends_records() {
         return Verdict::Elsewhere;
     }
     if launch.succeeded() {
         // Whether all states came is the matter of state-lost and state-null-blob-rejected.
         return Verdict::Pass;
     }
-    if launch.everything_came() {
-        return Verdict::inconclusive("all states came: how it ended is another check's matter");
+    if launch.transcript.end.stopped.is_some() {
+        return Verdict::inconclusive("it did not end by itself: see hangs");
     }
     let message = "states and statuses without any record made it fail";
     Verdict::Fail(vec![Finding::on_end(message, launch)])

@@ -1,0 +1,177 @@
+//! The kill matrix: every check is failed by its fault, and by nothing else that the fault is not
+//! known for; the faultless reference destination fails none.
+//!
+//! It prints as `docs/kill-matrix.md`; `UPDATE_DOCS=1` writes that file anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use touchdown::checks;
+
+/// Limits that a fault needs to show in a short run.
+fn flags(fault: &str) -> &'static [&'static str] {
+    match fault {
+        "never-exits" | "spec-reads-stdin" => &["--timeout", "2"],
+        "check-dawdles" => &["--check-within", "1"],
+        "hold-states-to-end" => &["--ack-within", "1"],
+        _ => &[],
+    }
+}
+
+struct Run {
+    /// Checks that failed, with where.
+    failed: BTreeMap<String, BTreeSet<String>>,
+    outcomes: BTreeMap<String, BTreeSet<String>>,
+    code: Option<i32>,
+    launches: u64,
+}
+
+fn run(fault: Option<&str>, folder: &Path) -> Run {
+    let report = folder.join(format!("{}.json", fault.unwrap_or("none")));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tested-touchdown"));
+    command.args(["run", "--reference", "--strict"]);
+    command
+        .arg("--report-json")
+        .arg(&report)
+        .arg("--out")
+        .arg(folder.join(fault.unwrap_or("none")));
+    if let Some(fault) = fault {
+        command
+            .args(["--env", &format!("FAULT={fault}")])
+            .args(flags(fault));
+    }
+    let output = command.output().unwrap();
+    let text = std::fs::read_to_string(&report).unwrap_or_else(|error| {
+        panic!(
+            "{fault:?}: no report ({error}): {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let mut failed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    let mut outcomes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for row in report["results"].as_array().unwrap() {
+        let text = |key: &str| row[key].as_str().unwrap().to_owned();
+        if row["outcome"] == "failed" {
+            assert!(
+                !row["findings"].as_array().unwrap().is_empty(),
+                "a failure without a finding"
+            );
+            failed
+                .entry(text("check"))
+                .or_default()
+                .insert(text("scenario"));
+        }
+        outcomes
+            .entry(text("check"))
+            .or_default()
+            .insert(text("outcome"));
+    }
+    let launches = report["launches"].as_u64().unwrap();
+    Run {
+        failed,
+        outcomes,
+        code: output.status.code(),
+        launches,
+    }
+}
+
+#[test]
+fn the_faultless_reference_fails_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(None, folder.path());
+    assert_eq!(run.failed, BTreeMap::new());
+    assert_eq!(run.code, Some(0));
+    assert!(run.launches <= 15, "{} launches", run.launches);
+    // What it did not show is listed here, so that no check falls silent unnoticed.
+    let silent: Vec<_> = run
+        .outcomes
+        .iter()
+        .filter(|(_, outcomes)| !outcomes.contains("passed"))
+        .map(|(check, _)| check.as_str())
+        .collect();
+    assert_eq!(
+        silent,
+        [
+            "control-config-invalid",
+            "spec-array-items",
+            "spec-date-without-pattern",
+            "spec-enum-repeats",
+            "spec-normalization-without-dbt",
+            "spec-oauth-path",
+            "spec-type-list",
+            "state-ack-starved",
+        ]
+    );
+}
+
+#[test]
+fn every_check_is_failed_by_its_fault_and_by_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = Mutex::new(checks::all());
+    let rows = Mutex::new(BTreeMap::new());
+    let work = || {
+        while let Some(check) = { queue.lock().unwrap().next() } {
+            let run = run(Some(check.proved_by), folder.path());
+            rows.lock().unwrap().insert(check.id, run);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+    let rows = rows.into_inner().unwrap();
+    let mut wrong = String::new();
+    for check in checks::all() {
+        let run = &rows[check.id];
+        let wanted: BTreeSet<&str> = check.companions.iter().copied().chain([check.id]).collect();
+        let failed: BTreeSet<&str> = run.failed.keys().map(String::as_str).collect();
+        let code = Some(i32::from(check.level != checks::Level::Advice));
+        if failed != wanted || run.code != code {
+            let _ = writeln!(
+                wrong,
+                "{}: FAULT={} fails {failed:?} with exit code {:?}",
+                check.id, check.proved_by, run.code
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    hold_against_page(&rows);
+}
+
+/// The table of the matrix, held against the page.
+fn hold_against_page(rows: &BTreeMap<&str, Run>) {
+    let mut page = String::from(
+        "# The kill matrix\n\n\
+         Every check, the fault of the reference destination that proves that it can fail, and\n\
+         where it was failed. The companions are checks that the same fault cannot help failing.\n\
+         Made by `cargo test -p acceptance --test kill_matrix`, which fails where this page is\n\
+         stale (`UPDATE_DOCS=1` writes it).\n\n\
+         | check | level | fault | failed in | companions |\n|---|---|---|---|---|\n",
+    );
+    for check in checks::all() {
+        let seen = &rows[check.id].failed[check.id];
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | `{}` | {} | {} |",
+            check.id,
+            check.level.name(),
+            check.proved_by,
+            seen.iter().cloned().collect::<Vec<_>>().join(", "),
+            check.companions.join(", ")
+        );
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/kill-matrix.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        kept, page,
+        "docs/kill-matrix.md is stale: run with UPDATE_DOCS=1"
+    );
+}
