@@ -304,7 +304,12 @@ mod tests {
                     .collect();
                 let streams: std::collections::HashSet<_> = scenario.syncs[..=last]
                     .iter()
-                    .flat_map(|sync| sync.streams.streams.iter().map(|s| s.descriptor()))
+                    .flat_map(|sync| {
+                        sync.streams
+                            .streams
+                            .iter()
+                            .map(ConfiguredStream::descriptor)
+                    })
                     .collect();
                 for stream in streams {
                     let mut model: Vec<String> = expected(&stream, &syncs)

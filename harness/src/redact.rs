@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::transcript::{Output, Transcript};
@@ -23,6 +24,13 @@ pub struct Secrets {
     /// Pointers of secrets too short to be searched for.
     pub short: Vec<String>,
 }
+
+/// What stands in a URL as it is.
+const URL: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 #[derive(Debug, Clone)]
 struct Secret {
@@ -87,7 +95,7 @@ impl Secrets {
         for Output { bytes, .. } in transcript.stdout.iter_mut().chain(&mut transcript.stderr) {
             for secret in &self.secrets {
                 for form in &secret.forms {
-                    if let Cow::Owned(without) = replace(bytes, form, marker(&secret.pointer)) {
+                    if let Cow::Owned(without) = replace(bytes, form, &marker(&secret.pointer)) {
                         *bytes = without;
                     }
                 }
@@ -157,21 +165,14 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
         .and_then(|json| json.strip_suffix('"'))
         .unwrap_or(&json);
     let json = json.to_owned();
-    let url = secret.bytes().fold(String::new(), |mut url, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            url.push(char::from(byte));
-        } else {
-            url.push_str(&format!("%{byte:02X}"));
-        }
-        url
-    });
+    let url = utf8_percent_encode(secret, URL).to_string();
     let mut forms = vec![secret.to_owned(), json, url];
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     forms.dedup();
     forms.into_iter().map(String::into_bytes).collect()
 }
 
-fn replace<'a>(text: &'a [u8], what: &[u8], with: String) -> Cow<'a, [u8]> {
+fn replace<'a>(text: &'a [u8], what: &[u8], with: &str) -> Cow<'a, [u8]> {
     let mut places = memchr::memmem::find_iter(text, what).peekable();
     if places.peek().is_none() {
         return Cow::Borrowed(text);

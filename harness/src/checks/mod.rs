@@ -261,9 +261,9 @@ impl Check {
                 .enumerate()
                 .map(|(nth, launch)| match judge(launch, facts) {
                     Verdict::Fail(mut findings) => {
-                        findings
-                            .iter_mut()
-                            .for_each(|finding| finding.launch = Some(nth));
+                        for finding in &mut findings {
+                            finding.launch = Some(nth);
+                        }
                         Verdict::Fail(findings)
                     }
                     other => other,

@@ -281,18 +281,17 @@ fn payload_mismatch(launch: &Launch, _: &Facts) -> Verdict {
             .filled
             .iter()
             .find(|key| *key != payload && Kind::ALL.iter().any(|(_, _, known)| key == known));
-        if !message.filled.iter().any(|key| key == payload) {
-            let near = message.filled.first();
-            let hint = near
-                .map(|key| format!(" (it has {key:?})"))
-                .unwrap_or_default();
-            Some(format!(
-                "a {} has no payload {payload:?}{hint}",
-                message.kind
-            ))
-        } else {
-            other.map(|other| format!("a {} carries the payload {other:?}, too", message.kind))
+        if message.filled.iter().any(|key| key == payload) {
+            return other.map(|other| format!("a {} carries {other:?}, too", message.kind));
         }
+        let near = message.filled.first();
+        let hint = near
+            .map(|key| format!(" (it has {key:?})"))
+            .unwrap_or_default();
+        Some(format!(
+            "a {} has no payload {payload:?}{hint}",
+            message.kind
+        ))
     })
 }
 

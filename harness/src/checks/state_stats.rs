@@ -55,9 +55,9 @@ struct Counts {
 }
 
 fn counts(state: &State) -> Option<Counts> {
-    let stats: Object = serde_json::from_str(state.destination_stats.as_ref()?.get()).ok()?;
+    let counted: Object = serde_json::from_str(state.destination_stats.as_ref()?.get()).ok()?;
     let number = |key: &str| {
-        let raw: &RawValue = stats.get(key)?;
+        let raw: &RawValue = counted.get(key)?;
         let is_number = raw
             .get()
             .starts_with(|c: char| c == '-' || c.is_ascii_digit());

@@ -129,7 +129,7 @@ fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {
                 "in the middle of a line, after exactly {} bytes",
                 gate.stdout_bytes
             )
-        } else if let Some(size) = filled_buffer(&transcript.stdout[..rest + 1]) {
+        } else if let Some(size) = filled_buffer(&transcript.stdout) {
             format!("each time where the next line no longer fit into {size} bytes")
         } else {
             continue;
@@ -149,34 +149,32 @@ fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {
     Verdict::from_findings(findings)
 }
 
-/// The size of a buffer that takes whole lines, if every burst of output ended where the next line
-/// no longer fit into one. At least three bursts have to say so: one may do it by chance.
+/// The size of a buffer that takes whole lines, if every burst of output but the last ended where
+/// the next line would no longer have fit into one. At least three bursts have to say so: fewer
+/// may do it by chance.
 fn filled_buffer(lines: &[Output]) -> Option<usize> {
-    let mut bursts: Vec<(usize, usize)> = Vec::new();
-    let mut rest = lines;
-    while let Some(first) = rest.first() {
-        let end = rest
-            .iter()
-            .position(|line| line.at != first.at)
-            .unwrap_or(rest.len());
-        let (burst, after) = rest.split_at(end);
-        if let Some(next) = after.first() {
-            bursts.push((
-                burst.iter().map(|line| line.bytes.len() + 1).sum(),
-                next.bytes.len() + 1,
-            ));
-        }
-        rest = after;
-    }
-    if bursts.len() < 3 {
+    let ends: Vec<usize> = (1..lines.len())
+        .filter(|line| lines[*line].at != lines[line - 1].at)
+        .collect();
+    if ends.len() < 3 {
         return None;
     }
-    [4096, 8192, 16_384, 32_768, 65_536]
+    // The largest first: it has the fewest places to end at, so it says most.
+    [65_536, 32_768, 16_384, 8192, 4096]
         .into_iter()
         .find(|size| {
-            bursts
-                .iter()
-                .all(|(burst, next)| burst <= size && burst + next > *size)
+            // A burst may be several full buffers, read together.
+            let mut held = 0;
+            let full = lines.iter().enumerate().filter_map(|(nth, line)| {
+                held += line.bytes.len() + 1;
+                if held <= *size {
+                    return None;
+                }
+                held = line.bytes.len() + 1;
+                Some(nth)
+            });
+            let full: Vec<usize> = full.collect();
+            ends.iter().all(|end| full.contains(end))
         })
 }
 

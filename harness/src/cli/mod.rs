@@ -85,7 +85,7 @@ impl Exit {
 pub fn main() -> ExitCode {
     // A panic is a bug of ours, and must not be taken for a verdict.
     let result = std::panic::catch_unwind(|| match Cli::parse().command {
-        Command::Run(args) => run::run(*args).into(),
+        Command::Run(args) => run::run(&args).into(),
         Command::List(args) => list::run(&args).into(),
         Command::Explain(args) => explain::run(&args).into(),
         Command::Judge(args) => judge::run(&args).into(),

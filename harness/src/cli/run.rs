@@ -121,7 +121,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 const ACK_WITHIN_S: f64 = 900.0;
 
 /// Carries out a run.
-pub fn run(args: Args) -> Exit {
+pub fn run(args: &Args) -> Exit {
     // The reference destination's database, for as long as the run lasts.
     let folder = match tempfile::Builder::new()
         .prefix("touchdown-reference-")
@@ -133,7 +133,7 @@ pub fn run(args: Args) -> Exit {
             return Exit::Usage;
         }
     };
-    let plan = match plan(&args, &folder) {
+    let plan = match plan(args, &folder) {
         Ok(plan) => plan,
         Err(error) => {
             complain(&error);

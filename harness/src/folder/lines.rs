@@ -202,10 +202,7 @@ mod tests {
         let mut text = Vec::new();
         write(&launch, &mut text).unwrap();
         let (again, read) = read(&String::from_utf8(text).unwrap()).unwrap();
-        assert_eq!(
-            format!("{again:?}"),
-            format!("{steps:?}").replacen("[", "[", 1)
-        );
+        assert_eq!(format!("{again:?}"), format!("{steps:?}"));
         assert_eq!(format!("{read:?}"), format!("{transcript:?}"));
     }
 }

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::{TRIAL, TrialFile, VERDICTS, Verdicts, lines};
 use crate::evidence::{Evidence, Facts, Landed, Launch, Rows};
 use crate::judging::Places;
+use crate::protocol::catalog::Catalog;
 use crate::protocol::message::Descriptor;
 
 /// A folder that was read.
@@ -69,7 +70,7 @@ pub fn load(folder: &Path) -> Result<Loaded, LoadError> {
         let streams = if catalog.is_some() {
             parse(&path)?
         } else {
-            Default::default()
+            Catalog::default()
         };
         let mut launch = Launch::new(file.operation, catalog, streams, steps, transcript);
         let path = folder.join(format!("{nth}.landed.jsonl"));

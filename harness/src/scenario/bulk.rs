@@ -44,7 +44,7 @@ impl Bulk {
     /// The record's fields, as JSON.
     #[must_use]
     pub fn row(&self, index: u64) -> String {
-        self.data(FIRST_ID + index, self.padding())
+        data(FIRST_ID + index, self.padding())
     }
 
     /// The line of the state that follows after `(nth + 1) * state_every` records.
@@ -62,13 +62,6 @@ impl Bulk {
         )
     }
 
-    fn data(&self, id: u64, padding: usize) -> String {
-        format!(
-            r#"{{"id":{id},"name":"customer {id}","amount":{id}.25,"note":"{:x<padding$}"}}"#,
-            ""
-        )
-    }
-
     fn record(&self, id: u64, padding: usize) -> String {
         let name = serde_json::json!(self.stream.name);
         let namespace = match &self.stream.namespace {
@@ -77,7 +70,7 @@ impl Bulk {
         };
         format!(
             r#"{{"type":"RECORD","record":{{"stream":{name},{namespace}"emitted_at":1767225600000,"data":{}}}}}"#,
-            self.data(id, padding)
+            data(id, padding)
         )
     }
 
@@ -108,6 +101,14 @@ impl Bulk {
         }
         Ok(())
     }
+}
+
+/// A record's fields: all records of a recipe are alike but for the id.
+fn data(id: u64, padding: usize) -> String {
+    format!(
+        r#"{{"id":{id},"name":"customer {id}","amount":{id}.25,"note":"{:x<padding$}"}}"#,
+        ""
+    )
 }
 
 /// A block of records, whose digits are counted up from one use to the next.

@@ -184,6 +184,7 @@ fn row(line: &str) -> Result<(Descriptor, Box<RawValue>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::catalog::ConfiguredStream;
     use std::collections::HashSet;
 
     #[test]
@@ -198,7 +199,12 @@ mod tests {
             let own: HashSet<_> = scenario
                 .syncs
                 .iter()
-                .flat_map(|sync| sync.streams.streams.iter().map(|s| s.descriptor()))
+                .flat_map(|sync| {
+                    sync.streams
+                        .streams
+                        .iter()
+                        .map(ConfiguredStream::descriptor)
+                })
                 .collect();
             for stream in own {
                 assert!(

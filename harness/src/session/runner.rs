@@ -14,6 +14,7 @@ use crate::config::Plan;
 use crate::event::Event;
 use crate::evidence::{Evidence, Landed, Launch, Purpose};
 use crate::protocol::Operation;
+use crate::protocol::catalog::Catalog;
 use crate::redact::Secrets;
 use crate::scenario::pack::{Member, PackedSync, Trial};
 use crate::subject::process::{self, Stdin};
@@ -207,7 +208,7 @@ impl<'a> Runner<'a> {
         Ok(Launch::new(
             operation,
             None,
-            Default::default(),
+            Catalog::default(),
             Vec::new(),
             transcript,
         ))

@@ -96,10 +96,11 @@ impl<W: Write + AsFd> Feeder<'_, W> {
     fn gate(&mut self, limits: Limits) {
         self.wait_until_read(limits.idle);
         let began = since(self.start);
+        self.progress.held.store(true, Ordering::SeqCst);
         self.progress.wait_for_states(self.states, limits.gate);
         let ended = since(self.start);
-        // Held on purpose: the subject is not to blame for the time.
         self.progress.moved.store(ended, Ordering::SeqCst);
+        self.progress.held.store(false, Ordering::SeqCst);
         self.fed.gates.push(Gate {
             began,
             ended,

@@ -28,6 +28,8 @@ pub struct Progress {
     pub mid_line: AtomicBool,
     /// When the input last moved, or ended.
     pub moved: AtomicU64,
+    /// Set while the input is held on purpose: the subject is not to blame for the time.
+    pub held: AtomicBool,
     /// Set once the process is gone, or has to go.
     pub over: AtomicBool,
     /// Why the output has to be cut off.

@@ -159,7 +159,7 @@ fn watch(
                     since(start).saturating_sub(progress.moved.load(Ordering::SeqCst));
                 stopped = if INTERRUPTED.load(Ordering::SeqCst) {
                     Some(Stop::Interrupted)
-                } else if since_moved > idle {
+                } else if since_moved > idle && !progress.held.load(Ordering::SeqCst) {
                     Some(Stop::TimeLimit(limits.idle.as_secs()))
                 } else {
                     cut_off

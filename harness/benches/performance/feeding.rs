@@ -1,0 +1,136 @@
+//! How fast a subject is fed with records made on the fly, against a plain pipe.
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use touchdown::protocol::message::Descriptor;
+use touchdown::scenario::Step;
+use touchdown::scenario::bulk::Bulk;
+use touchdown::subject::Limits;
+use touchdown::subject::command::Subject;
+use touchdown::subject::process::{self, Stdin};
+
+use crate::measure::{LINE, Row, Target, median};
+use crate::sink;
+
+const RECORDS: u64 = 10_000_000;
+const ROUNDS: usize = 7;
+
+/// Measures in turns, so that what else the machine does falls on all alike.
+pub fn run() -> anyhow::Result<Vec<Row>> {
+    let [mut plain, mut wide, mut made, mut fed] = [const { Vec::new() }; 4];
+    for _ in 0..ROUNDS {
+        plain.push(pipe(false)?);
+        fed.push(launch()?);
+        wide.push(pipe(true)?);
+        made.push(make());
+    }
+    let [plain, wide, made, fed] = [plain, wide, made, fed].map(median);
+    Ok(vec![
+        Row::told("a prepared buffer through a plain pipe", plain, "GB/s"),
+        Row::told("the same through a pipe of 1 MiB", wide, "GB/s"),
+        Row::told("making records, and writing them nowhere", made, "GB/s"),
+        Row::told("a launch fed with records made on the fly", fed, "GB/s"),
+        Row::held(
+            "… as a share of the plain pipe",
+            fed / plain,
+            "",
+            Target::AtLeast(0.5),
+        ),
+        Row::told("… as a share of the pipe of 1 MiB", fed / wide, ""),
+    ])
+}
+
+fn recipe() -> Bulk {
+    Bulk {
+        stream: Descriptor {
+            name: "bulk_customers".into(),
+            namespace: Some("touchdown_20260101_000000".into()),
+        },
+        records: RECORDS,
+        state_every: 0,
+        first_state_id: None,
+        line: LINE,
+    }
+}
+
+fn bytes() -> usize {
+    LINE * usize::try_from(RECORDS).unwrap_or(0)
+}
+
+fn rate(began: Instant) -> f64 {
+    bytes() as f64 / 1e9 / began.elapsed().as_secs_f64()
+}
+
+fn launch() -> anyhow::Result<f64> {
+    let own = std::env::current_exe()?;
+    let subject = Subject {
+        words: vec![own.into(), sink::WORD.into(), sink::COUNT.into()],
+        workdir: None,
+        env: Vec::new(),
+    };
+    let steps = [Step::Bulk(recipe())];
+    let began = Instant::now();
+    let transcript = process::launch(&subject, &[], Stdin::Steps(&steps), Limits::default())?;
+    let rate = rate(began);
+    let told = transcript
+        .stdout
+        .first()
+        .context("the sink has said nothing")?;
+    arrived(&told.bytes)?;
+    Ok(rate)
+}
+
+fn pipe(wide: bool) -> anyhow::Result<f64> {
+    let buffer = vec![b'x'; 1000 * LINE];
+    let began = Instant::now();
+    let mut child = Command::new(std::env::current_exe()?)
+        .args([sink::WORD, sink::COUNT])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut input = child.stdin.take().context("the sink has no stdin")?;
+    if wide {
+        widen(&input);
+    }
+    for _ in 0..bytes() / buffer.len() {
+        input.write_all(&buffer)?;
+    }
+    drop(input);
+    let output = child.wait_with_output()?;
+    let rate = rate(began);
+    arrived(&output.stdout)?;
+    Ok(rate)
+}
+
+fn arrived(told: &[u8]) -> anyhow::Result<()> {
+    let told = String::from_utf8_lossy(told);
+    ensure!(
+        told.trim() == bytes().to_string(),
+        "the sink has got {told} bytes"
+    );
+    Ok(())
+}
+
+fn widen(pipe: &impl std::os::fd::AsFd) {
+    #[cfg(target_os = "linux")]
+    {
+        // A narrow pipe is measured twice, then.
+        let _ = nix::fcntl::fcntl(pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(1 << 20));
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = pipe;
+}
+
+fn make() -> f64 {
+    let began = Instant::now();
+    let Ok(()) = recipe().write(|bytes, _| {
+        black_box(bytes);
+        Ok::<_, Infallible>(())
+    });
+    rate(began)
+}

@@ -1,0 +1,75 @@
+//! What touchdown costs, each time as a ratio measured within one run: the machine may be shared,
+//! and seconds measured at another time mean little.
+//!
+//! ```text
+//! cargo bench -p touchdown                          all four
+//! cargo bench -p touchdown -- feeding memory        some of them
+//! cargo bench -p touchdown -- --enforce             exit code 1 if a target is missed
+//! ```
+//!
+//! [`feeding`] is held against a plain pipe, [`write`] against `cat` into the same destination,
+//! [`memory`] against a hundredth of the input, [`scenarios`] against the clock. The destinations
+//! that cost nothing themselves are this program again, see [`sink`].
+
+mod feeding;
+mod measure;
+mod memory;
+mod scenarios;
+mod sink;
+mod write;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use measure::Row;
+
+const ALL: [(&str, fn() -> anyhow::Result<Vec<Row>>); 4] = [
+    ("feeding", feeding::run),
+    ("write", write::run),
+    ("memory", memory::run),
+    ("scenarios", scenarios::run),
+];
+
+fn main() -> anyhow::Result<ExitCode> {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|first| first == sink::WORD) {
+        return sink::run(&args[1..]);
+    }
+    // `cargo bench` says so; `cargo test --all-targets` does not, and must not take minutes.
+    if !remove(&mut args, "--bench") {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let enforce = remove(&mut args, "--enforce");
+    if let Some(unknown) = args
+        .iter()
+        .find(|arg| ALL.iter().all(|(name, _)| name != arg))
+    {
+        bail!(
+            "{unknown:?} is no benchmark: there are {:?}",
+            ALL.map(|(name, _)| name)
+        );
+    }
+    let mut missed = 0;
+    println!("{:<9}  {:<52}  {:>13}  target", "", "", "measured");
+    for (name, run) in ALL {
+        if !args.is_empty() && !args.iter().any(|arg| arg == name) {
+            continue;
+        }
+        for row in run()? {
+            println!("{name:<9}  {row}");
+            missed += u32::from(row.missed());
+        }
+    }
+    Ok(match missed {
+        0 => ExitCode::SUCCESS,
+        _ if !enforce => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn remove(args: &mut Vec<String>, flag: &str) -> bool {
+    let before = args.len();
+    args.retain(|arg| arg != flag);
+    args.len() < before
+}
