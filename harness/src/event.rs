@@ -149,6 +149,8 @@ pub enum Trouble {
     Subject(String),
     /// The read-back does not work.
     Readback(String),
+    /// The evidence of failures could not be kept.
+    Evidence(String),
     /// The user broke it off.
     Interrupted,
 }

@@ -6,6 +6,9 @@ use crate::checks::{self, Check, Judge, Verdict, data};
 use crate::event::{Outcome, Row, Told};
 use crate::evidence::{Evidence, Facts};
 
+/// How many findings of a check are kept in one place: a flood of them tells no more.
+const MOST_FINDINGS: usize = 200;
+
 /// What the judging of all evidence came to.
 pub struct Judged {
     /// One row a check and scenario, in the order of the registry.
@@ -122,8 +125,13 @@ fn settle(
         Verdict::Inconclusive(why) => row(check, scenario, Outcome::Inconclusive, Some(why)),
         Verdict::Fail(findings) => {
             let mut row = row(check, scenario, Outcome::Failed, None);
+            if findings.len() > MOST_FINDINGS {
+                let all = findings.len();
+                row.why = Some(format!("the first {MOST_FINDINGS} of {all} findings"));
+            }
             row.findings = findings
                 .into_iter()
+                .take(MOST_FINDINGS)
                 .map(|finding| {
                     let (file, repeat) = places.place(trial, finding.launch.unwrap_or(0));
                     Told {

@@ -86,25 +86,36 @@ pub struct Gone<'a> {
     pub reason: Reason,
 }
 
+impl<'a> Part<'a> {
+    /// What its rows have in common, without making them: all but the fields of a recipe's rows.
+    #[must_use]
+    pub fn version(&self) -> Version<'a> {
+        match *self {
+            Self::Row(version) => version,
+            Self::Bulk(_, origin) => Version {
+                data: "",
+                emitted_at: 0,
+                origin,
+                deliveries: 1,
+            },
+        }
+    }
+}
+
 impl<'a> Expected<'a> {
     /// All rows that must have landed, as JSON, with where they come from.
     pub fn rows(&self) -> impl Iterator<Item = (Cow<'a, str>, Version<'a>)> + '_ {
         self.rows
             .iter()
             .flat_map(|part| -> Box<dyn Iterator<Item = _>> {
+                let version = part.version();
                 match *part {
-                    Part::Row(version) => {
+                    Part::Row(_) => {
                         Box::new(std::iter::once((Cow::Borrowed(version.data), version)))
                     }
-                    Part::Bulk(bulk, origin) => Box::new((0..bulk.records).map(move |i| {
-                        let version = Version {
-                            data: "",
-                            emitted_at: 0,
-                            origin,
-                            deliveries: 1,
-                        };
-                        (Cow::Owned(bulk.row(i)), version)
-                    })),
+                    Part::Bulk(bulk, _) => {
+                        Box::new(bulk.rows().map(move |row| (Cow::Owned(row), version)))
+                    }
                 }
             })
     }
@@ -194,7 +205,7 @@ fn dedup<'a>(state: &mut Expected<'a>, configured: &ConfiguredStream, sent: Vec<
             state.rows.push(part);
             continue;
         };
-        let data: Value = serde_json::from_str(version.data).unwrap_or(Value::Null);
+        let data = json::read(version.data).unwrap_or(Value::Null);
         let key = key(&data, &configured.primary_key);
         let Some(held) = current.get_mut(&key) else {
             current.insert(key, Current { version, data });
@@ -202,9 +213,10 @@ fn dedup<'a>(state: &mut Expected<'a>, configured: &ConfiguredStream, sent: Vec<
         };
         if json::equal(&held.data, &data, json::Numbers::ByValue) {
             held.version.deliveries += 1;
+            held.version.emitted_at = held.version.emitted_at.max(version.emitted_at);
             continue;
         }
-        let order = by_cursor(&data, &held.data, &configured.cursor_field)
+        let order = by_cursor(&data, &held.data, configured)
             .then(version.emitted_at.cmp(&held.version.emitted_at));
         if order == Ordering::Less {
             let reason = reason_to_go(&held.data);
@@ -265,24 +277,28 @@ fn at<'v>(data: &'v Value, path: &[String]) -> &'v Value {
         .fold(data, |value, step| value.get(step).unwrap_or(&Value::Null))
 }
 
-/// Which of two versions has the greater cursor; null is lowest, numbers by value, text by
-/// codepoint.
-fn by_cursor(left: &Value, right: &Value, cursor: &[String]) -> Ordering {
+/// Which of two versions has the greater cursor; null is lowest, numbers by value, moments that
+/// the schema declares by time, other text by codepoint.
+fn by_cursor(left: &Value, right: &Value, configured: &ConfiguredStream) -> Ordering {
+    let cursor = &configured.cursor_field;
     if cursor.is_empty() {
         return Ordering::Equal;
     }
+    let declared = cursor
+        .iter()
+        .fold(&configured.stream.json_schema, |schema, step| {
+            &schema["properties"][step]
+        });
+    let is_moment = declared["format"] == "date-time";
     match (at(left, cursor), at(right, cursor)) {
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Less,
         (_, Value::Null) => Ordering::Greater,
-        (Value::Number(l), Value::Number(r)) => match (l.as_i64(), r.as_i64()) {
-            (Some(l), Some(r)) => l.cmp(&r),
-            _ => l
-                .as_f64()
-                .partial_cmp(&r.as_f64())
-                .unwrap_or(Ordering::Equal),
+        (Value::Number(l), Value::Number(r)) => json::compare_numbers(l.as_str(), r.as_str()),
+        (Value::String(l), Value::String(r)) => match (l.parse(), r.parse()) {
+            (Ok(l), Ok(r)) if is_moment => jiff::Timestamp::cmp(&l, &r),
+            _ => l.cmp(r),
         },
-        (Value::String(l), Value::String(r)) => l.cmp(r),
         _ => Ordering::Equal,
     }
 }
@@ -345,6 +361,100 @@ mod tests {
             }
         }
         assert!(compared > 50, "only {compared} rows were compared");
+    }
+
+    /// The rows of a stream `s` after syncs of records, each with the time it was emitted at.
+    fn left(stream: &Value, syncs: &[&[(i64, &str)]]) -> Vec<String> {
+        let streams = serde_json::json!({"streams": [stream]});
+        let catalog: Catalog = serde_json::from_value(streams).unwrap();
+        let step = |(at, row): &(i64, &str)| {
+            let line = format!(
+                r#"{{"type":"RECORD","record":{{"stream":"s","data":{row},"emitted_at":{at}}}}}"#
+            );
+            Step::Message(crate::scenario::Sent::parse(&line).unwrap())
+        };
+        let steps: Vec<Vec<Step>> = syncs.iter().map(|s| s.iter().map(step).collect()).collect();
+        let input: Vec<Input> = steps.iter().map(|s| (&catalog, s.as_slice())).collect();
+        let expected = expected(&catalog.streams[0].descriptor(), &input);
+        expected.rows().map(|(row, _)| row.into_owned()).collect()
+    }
+
+    fn dedup_by(cursor: Option<&str>) -> Value {
+        serde_json::json!({
+            "stream": {"name": "s", "json_schema": {"properties": {
+                "at": {"type": "string", "format": "date-time"}}}},
+            "destination_sync_mode": "append_dedup",
+            "primary_key": [["id"]],
+            "cursor_field": cursor.map_or(vec![], |cursor| vec![cursor]),
+        })
+    }
+
+    #[test]
+    fn the_greater_cursor_wins_whatever_it_is() {
+        for (cursor, low, high) in [
+            ("c", "null", "0"),
+            ("c", "9", "10"),
+            ("c", "-10.5", "-10"),
+            ("c", "9223372036854775808", "9223372036854775809"),
+            ("c", "0.1", "0.10000000000000001"),
+            ("c", r#""a""#, r#""b""#),
+            ("c", r#""10""#, r#""9""#),
+            // The second is later, although its text is lower.
+            (
+                "at",
+                r#""2026-01-01T01:00:00+02:00""#,
+                r#""2026-01-01T00:00:00Z""#,
+            ),
+            ("at", "null", r#""0001-01-01T00:00:00Z""#),
+        ] {
+            let row = |value| format!(r#"{{"id":1,"{cursor}":{value}}}"#);
+            let (low, high) = (row(low), row(high));
+            let stream = dedup_by(Some(cursor));
+            // Neither the order of arrival nor the time of emission counts.
+            for rows in [[(1, &*low), (2, &*high)], [(2, &*high), (9, &*low)]] {
+                assert_eq!(left(&stream, &[&rows]), [&*high], "{rows:?}");
+                assert_eq!(
+                    left(&stream, &[&rows[..1], &rows[1..]]),
+                    [&*high],
+                    "{rows:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn of_equal_cursors_the_latest_emitted_wins() {
+        let (a, b) = (r#"{"id":1,"v":"a","c":1}"#, r#"{"id":1,"v":"b","c":1.0}"#);
+        for cursor in [None, Some("c"), Some("absent")] {
+            let stream = dedup_by(cursor);
+            assert_eq!(left(&stream, &[&[(1, a), (2, b)]]), [b]);
+            assert_eq!(left(&stream, &[&[(2, a), (1, b)]]), [a]);
+            assert_eq!(left(&stream, &[&[(1, a), (1, b)]]), [b]);
+            // Delivered again, it was emitted later than the one between.
+            assert_eq!(left(&stream, &[&[(1, a), (5, b), (9, a)]]), [a]);
+            assert_eq!(left(&stream, &[&[(1, a), (9, a), (5, b)]]), [a]);
+        }
+    }
+
+    #[test]
+    fn a_key_is_a_value_and_a_delete_is_a_version() {
+        let stream = dedup_by(Some("c"));
+        let row = |id, c| format!(r#"{{"id":{id},"c":{c}}}"#);
+        let same = [(1, &*row("1", 1)), (1, &*row("1.0", 2))];
+        assert_eq!(left(&stream, &[&same]), [row("1.0", 2)]);
+        let apart = [
+            (1, &*row("1", 1)),
+            (1, &*row("\"1\"", 2)),
+            (1, &*row("null", 1)),
+        ];
+        assert_eq!(left(&stream, &[&apart]).len(), 3);
+        let delete = r#"{"id":1,"c":5,"_ab_cdc_deleted_at":"2026-01-01"}"#;
+        assert!(left(&stream, &[&[(1, &*row("1", 1)), (1, delete)]]).is_empty());
+        assert!(left(&stream, &[&[(1, delete), (1, &*row("1", 1))]]).is_empty());
+        let again = [(1, delete), (1, &*row("1", 6))];
+        assert_eq!(left(&stream, &[&again]), [row("1", 6)]);
+        let kept = r#"{"id":1,"c":5,"_ab_cdc_deleted_at":null}"#;
+        assert_eq!(left(&stream, &[&[(1, kept)]]), [kept]);
     }
 
     fn canonical(row: &str) -> String {

@@ -61,13 +61,24 @@ impl Secrets {
         all
     }
 
+    /// These secrets and those of another config.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.secrets.extend(other.secrets);
+        self.short.extend(other.short);
+        self.short.sort();
+        self.short.dedup();
+        self
+    }
+
     /// Pointers of the secrets that are searched for.
     #[must_use]
     pub fn searched(&self) -> Vec<String> {
-        self.secrets
-            .iter()
-            .map(|secret| secret.pointer.clone())
-            .collect()
+        let pointers = self.secrets.iter().map(|secret| secret.pointer.clone());
+        let mut pointers: Vec<_> = pointers.collect();
+        pointers.sort();
+        pointers.dedup();
+        pointers
     }
 
     /// The config without its secrets, the short ones included.

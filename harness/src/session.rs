@@ -1,12 +1,12 @@
 //! A session: carries out a plan, judges what came of it, and tells of both.
 
+mod keep;
 mod runner;
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -18,8 +18,7 @@ use crate::config::Plan;
 use crate::configs;
 use crate::event::{Event, Outcome, Report, Row, SubjectInfo, Trouble};
 use crate::evidence::{Evidence, Facts, Purpose};
-use crate::folder;
-use crate::judging::{self, Judged, Places};
+use crate::judging::{self, Judged};
 use crate::protocol::Operation;
 use crate::protocol::catalog::SyncMode;
 use crate::redact::Secrets;
@@ -54,7 +53,7 @@ pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
     listener(&Event::Started {
         subject: &plan.subject.shown(),
     });
-    clear(&plan.out)?;
+    keep::prepare(&plan.out)?;
     let runner = Runner::new(plan, listener)?;
     let mut session = Session {
         plan,
@@ -70,23 +69,9 @@ pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
         bad_configs: Vec::new(),
     };
     let trouble = session.gather()?;
-    let report = session.conclude(trouble, start)?;
+    let report = session.conclude(trouble, start);
     listener(&Event::Finished(&report));
     Ok(report)
-}
-
-/// Removes what an earlier run has kept: its folders would be taken for this run's.
-fn clear(out: &Path) -> Result<(), SessionError> {
-    let Ok(entries) = fs::read_dir(out) else {
-        return Ok(());
-    };
-    for folder in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        if folder.join(folder::TRIAL).is_file() {
-            let what = format!("removing {}", folder.display());
-            fs::remove_dir_all(&folder).map_err(|error| SessionError::Io { what, error })?;
-        }
-    }
-    Ok(())
 }
 
 struct Session<'a> {
@@ -190,12 +175,13 @@ impl Session<'_> {
     fn secrets(&mut self) {
         let none = Value::Null;
         let schema = self.facts.connection_specification().unwrap_or(&none);
-        if let Some(config) = &self.plan.config {
-            let secrets = Secrets::of(&config.value, schema);
-            self.facts.secrets = secrets.searched();
-            self.facts.short_secrets.clone_from(&secrets.short);
-            self.runner.know(secrets);
-        }
+        let configs = self.plan.config.iter().chain(&self.plan.unreachable);
+        let secrets = configs
+            .map(|config| Secrets::of(&config.value, schema))
+            .fold(Secrets::default(), Secrets::and);
+        self.facts.secrets = secrets.searched();
+        self.facts.short_secrets.clone_from(&secrets.short);
+        self.runner.know(secrets);
     }
 
     fn check_jobs(&mut self) -> Result<Vec<Job>, SessionError> {
@@ -329,9 +315,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn conclude(self, trouble: Option<Trouble>, start: Instant) -> Result<Report, SessionError> {
+    fn conclude(self, trouble: Option<Trouble>, start: Instant) -> Report {
         let plan = self.plan;
-        let places = Out { session: &self };
+        let places = keep::Kept::new(&self);
         let wanted = |id: &str| plan.selection.check(id);
         let mut judged = judging::judge(&self.evidence, &self.facts, &wanted, &places);
         self.explain_gaps(&mut judged, trouble.as_ref());
@@ -341,12 +327,17 @@ impl Session<'_> {
                 .first()
                 .map(|error| Trouble::Readback(error.clone()))
         });
-        let kept = self.keep(&judged, &places)?;
+        // Verdicts are worth more than the folder that they could not be kept in.
+        let (kept, unkept) = match places.keep(&judged) {
+            Ok(kept) => (kept, None),
+            Err(error) => (None, Some(Trouble::Evidence(error.to_string()))),
+        };
+        let trouble = trouble.or(unkept);
         let mut summary = BTreeMap::new();
         for row in &judged.rows {
             *summary.entry(row.outcome.name()).or_insert(0) += 1;
         }
-        Ok(Report {
+        Report {
             touchdown: env!("CARGO_PKG_VERSION"),
             subject: SubjectInfo {
                 kind: if plan.is_reference {
@@ -365,7 +356,7 @@ impl Session<'_> {
             strict: false,
             kept,
             run: plan.names.run.clone(),
-        })
+        }
     }
 
     /// Says of checks that saw nothing why they did not.
@@ -377,7 +368,9 @@ impl Session<'_> {
             if let Some(trouble) = trouble {
                 row.outcome = Outcome::CouldNotRun;
                 row.why = Some(match trouble {
-                    Trouble::Subject(why) | Trouble::Readback(why) => why.clone(),
+                    Trouble::Subject(why) | Trouble::Readback(why) | Trouble::Evidence(why) => {
+                        why.clone()
+                    }
                     Trouble::Interrupted => "the run was interrupted".to_owned(),
                 });
                 continue;
@@ -407,105 +400,5 @@ impl Session<'_> {
         } else {
             "no launch of this run could show it".to_owned()
         });
-    }
-
-    /// Keeps the evidence of every trial in which something failed.
-    fn keep(&self, judged: &Judged, places: &Out) -> Result<Option<PathBuf>, SessionError> {
-        let failed = self
-            .evidence
-            .iter()
-            .filter(|e| judged.failed.contains(&e.trial));
-        let mut kept = None;
-        for evidence in failed {
-            let folder = self.plan.out.join(&evidence.trial);
-            let scenarios: HashSet<&str> = evidence
-                .members
-                .iter()
-                .map(|member| member.scenario.as_str())
-                .collect();
-            let rows: Vec<&Row> = judged
-                .rows
-                .iter()
-                .filter(|row| {
-                    row.scenario == evidence.trial || scenarios.contains(row.scenario.as_str())
-                })
-                .collect();
-            let config = self
-                .bad_configs
-                .iter()
-                .find(|(id, ..)| *id == evidence.trial)
-                .map(|(_, _, config)| config)
-                .or(self.plan.config.as_ref().map(|config| &config.value));
-            let config = config.map(|config| self.runner.redacted(config));
-            let repeat = |nth| places.repeat(&evidence.trial, nth).unwrap_or_default();
-            folder::save::save(
-                &folder,
-                evidence,
-                &self.facts,
-                config.as_ref(),
-                &rows,
-                &repeat,
-            )
-            .map_err(|error| SessionError::Io {
-                what: format!("writing {}", folder.display()),
-                error,
-            })?;
-            kept = Some(self.plan.out.clone());
-        }
-        Ok(kept)
-    }
-}
-
-/// Where this run keeps its evidence.
-struct Out<'a> {
-    session: &'a Session<'a>,
-}
-
-impl Out<'_> {
-    fn repeat(&self, trial: &str, launch: usize) -> Option<String> {
-        let Session {
-            plan,
-            bad_configs,
-            evidence,
-            ..
-        } = self.session;
-        let of = evidence.iter().find(|evidence| evidence.trial == trial)?;
-        let folder = plan.out.join(trial);
-        let folder = std::path::absolute(&folder).unwrap_or(folder);
-        let config = match of.purpose {
-            Purpose::Write | Purpose::CheckWorking => {
-                plan.config.as_ref().map(|config| config.path.clone())
-            }
-            Purpose::Spec | Purpose::SpecInputHeldOpen => None,
-            Purpose::CheckUnreachable => plan.unreachable.as_ref().map(|c| c.path.clone()),
-            Purpose::CheckInvalid | Purpose::WriteInvalid => {
-                debug_assert!(!bad_configs.is_empty());
-                Some(folder.join("config.json"))
-            }
-        };
-        let catalog = folder.join(format!("{}.catalog.json", launch + 1));
-        let messages = folder.join(format!("{}.messages.jsonl", launch + 1));
-        let is_write = of.purpose.operation() == Operation::Write;
-        let args = runner::arguments(
-            of.purpose.operation(),
-            config.as_deref(),
-            is_write.then_some(catalog.as_path()),
-        );
-        Some(
-            plan.subject
-                .shell_line(&args, is_write.then_some(messages.as_path())),
-        )
-    }
-}
-
-impl Places for Out<'_> {
-    fn place(&self, trial: &str, launch: usize) -> (String, Option<String>) {
-        let file = self
-            .session
-            .plan
-            .out
-            .join(trial)
-            .join(format!("{}.transcript.jsonl", launch + 1));
-        (file.display().to_string(), self.repeat(trial, launch))
     }
 }

@@ -84,6 +84,8 @@ pub enum Stop {
     LineLimit(u64),
     /// It printed more than so many bytes in all.
     OutputLimit(u64),
+    /// It printed more lines than this.
+    TooManyLines(u64),
     /// The run was interrupted.
     Interrupted,
 }
@@ -100,6 +102,7 @@ impl std::fmt::Display for Stop {
                 )
             }
             Self::OutputLimit(bytes) => write!(f, "it printed more than {} MiB", bytes >> 20),
+            Self::TooManyLines(lines) => write!(f, "it printed more than {lines} lines"),
             Self::Interrupted => f.write_str("the run was interrupted"),
         }
     }

@@ -21,12 +21,18 @@ const RECORDS: u64 = 10_000_000;
 const ROUNDS: usize = 7;
 
 /// Measures in turns, so that what else the machine does falls on all alike.
+///
+/// A pipe of 64 KiB loses up to three quarters of its rate while another process wants the cores;
+/// one of 1 MiB, as the launch has it, does not. Each launch is therefore held against the faster
+/// of both pipes of its round: a peer that has a bad moment must not flatter it.
 pub fn run() -> anyhow::Result<Vec<Row>> {
-    let [mut plain, mut wide, mut made, mut fed] = [const { Vec::new() }; 4];
+    let [mut plain, mut wide, mut made, mut fed, mut shares] = [const { Vec::new() }; 5];
     for _ in 0..ROUNDS {
-        plain.push(pipe(false)?);
-        fed.push(launch()?);
-        wide.push(pipe(true)?);
+        let round = (pipe(false)?, launch()?, pipe(true)?);
+        plain.push(round.0);
+        fed.push(round.1);
+        wide.push(round.2);
+        shares.push(round.1 / round.0.max(round.2));
         made.push(make());
     }
     let [plain, wide, made, fed] = [plain, wide, made, fed].map(median);
@@ -35,13 +41,11 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
         Row::told("the same through a pipe of 1 MiB", wide, "GB/s"),
         Row::told("making records, and writing them nowhere", made, "GB/s"),
         Row::told("a launch fed with records made on the fly", fed, "GB/s"),
-        Row::held(
-            "… as a share of the plain pipe",
-            fed / plain,
-            "",
+        Row::ratio(
+            "… as a share of the faster pipe",
+            shares,
             Target::AtLeast(0.5),
         ),
-        Row::told("… as a share of the pipe of 1 MiB", fed / wide, ""),
     ])
 }
 

@@ -24,7 +24,9 @@ use anyhow::bail;
 
 use measure::Row;
 
-const ALL: [(&str, fn() -> anyhow::Result<Vec<Row>>); 4] = [
+type Benchmark = fn() -> anyhow::Result<Vec<Row>>;
+
+const ALL: [(&str, Benchmark); 4] = [
     ("feeding", feeding::run),
     ("write", write::run),
     ("memory", memory::run),

@@ -51,6 +51,14 @@ impl Row {
         }
     }
 
+    /// A value measured several times: the median with a target, and how far the others lie apart.
+    pub fn ratio(what: &str, measured: Vec<f64>, target: Target) -> Self {
+        let low = measured.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = measured.iter().copied().fold(0.0, f64::max);
+        let what = format!("{what} ({low:.2} to {high:.2})");
+        Self::held(what, median(measured), "", target)
+    }
+
     /// Whether there was a target and it was missed.
     pub fn missed(&self) -> bool {
         match self.target {
@@ -68,20 +76,30 @@ impl fmt::Display for Row {
             large if large >= 100.0 => format!("{large:.0}"),
             small => format!("{small:.2}"),
         };
-        write!(f, "{:<52}  {number:>8} {:<4}", self.what, self.unit)?;
+        let (sign, target) = match self.target {
+            None => return write!(f, "{:<52}  {number:>8} {}", self.what, self.unit),
+            Some(Target::AtLeast(target)) => ('≥', target),
+            Some(Target::AtMost(target)) => ('≤', target),
+        };
         let word = if self.missed() { "MISSED" } else { "met" };
-        match self.target {
-            None => Ok(()),
-            Some(Target::AtLeast(target)) => write!(f, "  ≥ {target}  {word}"),
-            Some(Target::AtMost(target)) => write!(f, "  ≤ {target}  {word}"),
-        }
+        write!(
+            f,
+            "{:<52}  {number:>8} {:<4}  {sign} {target}  {word}",
+            self.what, self.unit
+        )
     }
 }
 
-/// The value in the middle.
+/// The value in the middle, or between the two that are.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let middle = |at: usize| values.get(at).copied().unwrap_or(f64::NAN);
+    let half = values.len() / 2;
+    if values.len() % 2 == 1 {
+        middle(half)
+    } else {
+        f64::midpoint(middle(half.saturating_sub(1)), middle(half))
+    }
 }
 
 /// `touchdown`, as this benchmark was built with it.

@@ -232,7 +232,10 @@ fn failure_crashes(launch: &Launch, _: &Facts) -> Verdict {
 fn slow(launch: &Launch, facts: &Facts) -> Verdict {
     let took = launch.transcript.end.exited as f64 / 1e6;
     if took <= facts.check_within_s {
-        return Verdict::Pass;
+        return match launch.transcript.end.stopped {
+            None => Verdict::Pass,
+            Some(_) => Verdict::inconclusive("it was ended before its time was over"),
+        };
     }
     let message = format!(
         "check took {took:.1} s; its limit is {} s",
@@ -264,3 +267,6 @@ fn passes_write_fails(launch: &Launch, facts: &Facts) -> Verdict {
     let message = "check SUCCEEDED, and a write with the same config failed";
     Verdict::Fail(vec![Finding::on_end(message, launch)])
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::{Check, Finding, Judge, Level, Verdict, WRITE};
 use crate::compare::{self, Comparison, Difference, Kind, Place};
 use crate::evidence::{Evidence, Facts};
-use crate::model::{self, Expected, Input, Reason};
+use crate::model::{self, Expected, Input, Part, Reason};
 use crate::protocol::catalog::SyncMode;
 use crate::protocol::message::Descriptor;
 use crate::scenario::pack::Member;
@@ -229,11 +229,13 @@ fn shows(expected: &Expected, place: &Place) -> Vec<Kind> {
     let mode = place.configured.destination_sync_mode;
     let dedup = mode == SyncMode::AppendDedup;
     let rows = !expected.rows.is_empty();
-    let earlier = expected
-        .rows()
-        .any(|(_, version)| version.origin.sync < place.sync);
+    // A recipe's rows are not made for this: they are many, and alike.
+    let mut versions = expected.rows.iter().map(Part::version);
+    let earlier = versions
+        .clone()
+        .any(|version| version.origin.sync < place.sync);
     let gone = |reason| expected.gone.iter().any(|gone| gone.reason == reason);
-    let again = || dedup && expected.rows().any(|(_, version)| version.deliveries > 1);
+    let again = dedup && versions.any(|version| version.deliveries > 1);
     [
         (Kind::Lost, rows && place.in_catalog),
         (Kind::Duplicated, rows && place.in_catalog && !dedup),
@@ -248,7 +250,7 @@ fn shows(expected: &Expected, place: &Place) -> Vec<Kind> {
         (Kind::DedupKept, dedup && gone(Reason::Outdated)),
         (Kind::WrongWinner, dedup && gone(Reason::Outdated)),
         (Kind::DeleteIgnored, dedup && gone(Reason::Deleted)),
-        (Kind::NotIdempotent, again()),
+        (Kind::NotIdempotent, again),
     ]
     .into_iter()
     .filter_map(|(kind, can)| can.then_some(kind))
@@ -356,3 +358,6 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

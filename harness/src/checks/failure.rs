@@ -1,9 +1,14 @@
 //! How an operation ends, and how a failure is told.
 
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
 use super::{ANY, Check, Finding, Judge, Level, Verdict, WRITES};
 use crate::evidence::{Facts, Launch, Purpose};
 use crate::protocol::Operation;
 use crate::protocol::message::Body;
+use crate::redact;
 use crate::transcript::Stop;
 
 /// The rows of this family.
@@ -152,6 +157,9 @@ fn failure_exits_zero(launch: &Launch, _: &Facts) -> Verdict {
         let message = "a TRACE ERROR came, and the exit code was 0";
         return Verdict::Fail(vec![Finding::on_stdout(message, launch, at)]);
     }
+    if launch.transcript.end.stopped.is_some() {
+        return Verdict::inconclusive("it did not end by itself: see hangs");
+    }
     Verdict::Pass
 }
 
@@ -207,7 +215,10 @@ fn control_config_invalid(launch: &Launch, facts: &Facts) -> Verdict {
             ));
             continue;
         };
-        if let Some(error) = validator.iter_errors(config).next() {
+        if let Some(error) = validator
+            .iter_errors(config)
+            .find(|error| !is_about_a_secret(error))
+        {
             let what = format!(
                 "the config in a CONTROL violates the spec at {:?}: {}",
                 error.instance_path().to_string(),
@@ -217,6 +228,28 @@ fn control_config_invalid(launch: &Launch, facts: &Facts) -> Verdict {
         }
     }
     Verdict::from_findings(findings)
+}
+
+/// Whether an error may come from a secret alone: it stands replaced in the evidence, so that its
+/// pattern or length cannot be told.
+fn is_about_a_secret(error: &ValidationError) -> bool {
+    fn holds_secret(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains(redact::MARKER),
+            Value::Array(items) => items.iter().any(holds_secret),
+            Value::Object(object) => object.values().any(holds_secret),
+            _ => false,
+        }
+    }
+    let joins = matches!(
+        error.kind(),
+        ValidationErrorKind::AnyOf { .. }
+            | ValidationErrorKind::OneOfNotValid { .. }
+            | ValidationErrorKind::OneOfMultipleValid { .. }
+            | ValidationErrorKind::Not { .. }
+            | ValidationErrorKind::Contains
+    );
+    (joins || error.instance().is_string()) && holds_secret(error.instance())
 }
 
 fn hangs(launch: &Launch, _: &Facts) -> Verdict {
@@ -232,7 +265,7 @@ fn hangs(launch: &Launch, _: &Facts) -> Verdict {
             launch,
         )),
         Some(Stop::Interrupted) => return Verdict::inconclusive("the run was interrupted"),
-        Some(Stop::LineLimit(_) | Stop::OutputLimit(_)) => {
+        Some(Stop::LineLimit(_) | Stop::OutputLimit(_) | Stop::TooManyLines(_)) => {
             return Verdict::inconclusive("it was ended before it could end");
         }
         None => {}
@@ -245,3 +278,6 @@ fn hangs(launch: &Launch, _: &Facts) -> Verdict {
     }
     Verdict::from_findings(findings)
 }
+
+#[cfg(test)]
+mod tests;

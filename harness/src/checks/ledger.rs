@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 
 use crate::evidence::Launch;
 use crate::protocol::json::{self, Numbers};
@@ -53,11 +54,13 @@ impl Ledger {
             sent: sent_states(launch),
             came: Vec::new(),
         };
+        let mut matching = Matching::new(&ledger.sent);
         for (line, message) in launch.messages() {
             if let Body::State(state) = &message.body {
-                let sent = ledger.owner(state);
+                let sent = matching.owner(state, &ledger.sent);
                 if let Some(sent) = sent {
                     ledger.sent[sent].came.push(line);
+                    matching.latest.insert(group(state), sent);
                 }
                 ledger.came.push(CameState {
                     line,
@@ -69,30 +72,6 @@ impl Ledger {
         ledger
     }
 
-    /// The sent state that one which came is taken for: that of its id, or, where it has none,
-    /// the first of equal content that has not come yet, or else the first that looks like it.
-    fn owner(&self, came: &State) -> Option<usize> {
-        if let Some(id) = came.id.as_deref().map(loose_id) {
-            let same_id = self
-                .sent
-                .iter()
-                .position(|s| s.state.id.as_deref().map(loose_id) == Some(id.clone()));
-            if same_id.is_some() {
-                return same_id;
-            }
-        }
-        let candidates = |wanted: fn(&State, &State) -> bool| {
-            let mut fitting = self
-                .sent
-                .iter()
-                .enumerate()
-                .filter(|(_, s)| wanted(&s.state, came));
-            let first = fitting.clone().find(|(_, s)| s.came.is_empty());
-            first.or_else(|| fitting.next_back()).map(|(at, _)| at)
-        };
-        candidates(same_content).or_else(|| candidates(same_content_but_numbers))
-    }
-
     /// Sent states of one kind, with their place in the ledger.
     pub fn written(&self) -> impl Iterator<Item = (usize, &SentState)> {
         self.sent
@@ -102,71 +81,199 @@ impl Ledger {
     }
 }
 
+/// States that keep an order among themselves.
+type Group = (bool, Option<Descriptor>);
+
+fn group(state: &State) -> Group {
+    (state.kind == StateKind::Global, state.descriptor().cloned())
+}
+
+/// What finds the sent state that one which came is taken for.
+struct Matching {
+    by_id: HashMap<String, usize>,
+    /// Made when the first state comes that no id tells.
+    by_content: Option<ByContent>,
+    /// The sent state that was the last to be found, of each group.
+    latest: HashMap<Group, usize>,
+}
+
+/// Sent states by what they hold.
+struct ByContent {
+    contents: Vec<Content>,
+    same: HashMap<String, Vec<usize>>,
+}
+
+impl Matching {
+    fn new(sent: &[SentState]) -> Self {
+        let mut by_id = HashMap::new();
+        for (at, sent) in sent.iter().enumerate() {
+            if let Some(id) = &sent.state.id {
+                by_id.entry(loose_id(id)).or_insert(at);
+            }
+        }
+        Self {
+            by_id,
+            by_content: None,
+            latest: HashMap::new(),
+        }
+    }
+
+    /// The sent state that one which came is taken for: that of its id, or, where it has none,
+    /// one of equal content, or else one that looks like it.
+    fn owner(&mut self, came: &State, sent: &[SentState]) -> Option<usize> {
+        if let Some(id) = &came.id
+            && let Some(at) = self.by_id.get(&loose_id(id))
+        {
+            return Some(*at);
+        }
+        let ByContent { contents, same } = self.by_content.get_or_insert_with(|| {
+            let contents: Vec<_> = sent.iter().map(|sent| Content::of(&sent.state)).collect();
+            let mut same: HashMap<String, Vec<usize>> = HashMap::new();
+            for (at, content) in contents.iter().enumerate() {
+                same.entry(content.key()).or_default().push(at);
+            }
+            ByContent { contents, same }
+        });
+        let latest = self.latest.get(&group(came)).copied();
+        let content = Content::of(came);
+        if let Some(equal) = same.get(&content.key()) {
+            let waiting = first_to_come(equal.iter().copied(), |_| true, latest, sent);
+            return waiting.or(equal.last().copied());
+        }
+        // What looks like one that has come already is something new.
+        let alike = |at: usize| contents[at].is_like(&content);
+        first_to_come(0..sent.len(), alike, latest, sent)
+    }
+}
+
+/// Of the sent states that fit and have not come yet: the first, if it may be one sent after the
+/// last that came.
+fn first_to_come(
+    among: impl Iterator<Item = usize> + Clone,
+    fits: impl Fn(usize) -> bool,
+    latest: Option<usize>,
+    sent: &[SentState],
+) -> Option<usize> {
+    let mut waiting = among.filter(|at| sent[*at].came.is_empty());
+    let after = |at: &usize| latest.is_none_or(|latest| latest < *at);
+    waiting
+        .clone()
+        .find(|at| after(at) && fits(*at))
+        .or_else(|| waiting.find(|at| fits(*at)))
+}
+
 /// An id without regard for its spelling: `7`, `7.0` and `"7"` are one.
 fn loose_id(id: &str) -> String {
     let id = id.trim_matches('"');
-    id.strip_suffix(".0").unwrap_or(id).to_owned()
+    match serde_json::from_str::<Number>(id) {
+        Ok(number) => json::canonical_number(number.as_str()),
+        Err(_) => id.to_owned(),
+    }
 }
 
-/// A state's payload as a value, without what is matched or added elsewhere.
+/// A state's payload as a value, without what is matched or added elsewhere; `None` if it is
+/// nested too deep to be read.
 #[must_use]
-pub fn content(state: &State) -> Value {
-    let mut value: Value = serde_json::from_str(state.whole.get()).unwrap_or(Value::Null);
+pub fn content(state: &State) -> Option<Value> {
+    let mut value = json::read(state.whole.get())?;
     if let Value::Object(object) = &mut value {
         object.retain(|key, value| {
             !value.is_null() && !matches!(key.as_str(), "id" | "destinationStats")
         });
     }
-    value
+    Some(value)
 }
 
-/// What identifies a state besides its id: its streams and their blobs.
-fn blobs(state: &State) -> Vec<(Option<Descriptor>, Value)> {
-    let read = |raw: &str| serde_json::from_str(raw).unwrap_or(Value::Null);
-    let object: Object = serde_json::from_str(state.whole.get()).unwrap_or_default();
-    let mut blobs: Vec<_> = state
-        .streams
-        .iter()
-        .map(|s| {
-            (
-                Some(s.descriptor.clone()),
-                s.blob.as_ref().map_or(Value::Null, |b| read(b.get())),
-            )
-        })
-        .collect();
-    if state.kind != StateKind::Stream {
-        let key = if state.kind == StateKind::Global {
-            "global"
-        } else {
-            "data"
-        };
-        let mut rest: Value = object.get(key).map_or(Value::Null, |raw| read(raw.get()));
-        if let Value::Object(rest) = &mut rest {
-            rest.shift_remove("stream_states");
-        }
-        blobs.push((None, rest));
+/// What identifies a state besides its id: its streams and their blobs, in any order.
+struct Content {
+    kind: StateKind,
+    /// Sorted; under no descriptor what belongs to no stream.
+    blobs: Vec<(Option<Descriptor>, Blob)>,
+}
+
+/// A blob; as text if it is nested too deep to be read.
+struct Blob(Result<Value, String>);
+
+impl Blob {
+    fn read(raw: Option<&RawValue>) -> Self {
+        let text = raw.map_or("null", RawValue::get);
+        Self(json::read(text).ok_or_else(|| text.to_owned()))
     }
-    blobs
+
+    fn is_empty(&self) -> bool {
+        match &self.0 {
+            Ok(Value::Null) => true,
+            Ok(Value::Object(blob)) => blob.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether one may be the other with other numbers, or an empty one in another form.
+    fn is_like(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            _ if self.is_empty() && other.is_empty() => true,
+            (Ok(left), Ok(right)) => {
+                json::equal(left, right, Numbers::ByValue)
+                    || json::differ_in_numbers_only(left, right)
+            }
+            (left, right) => left == right,
+        }
+    }
 }
 
-fn same_content(sent: &State, came: &State) -> bool {
-    same_blobs(sent, came, |l, r| json::equal(l, r, Numbers::ByValue))
-}
+impl Content {
+    fn of(state: &State) -> Self {
+        let of_streams = state.streams.iter().map(|stream| {
+            let blob = Blob::read(stream.blob.as_deref());
+            (Some(stream.descriptor.clone()), blob)
+        });
+        let mut blobs: Vec<_> = of_streams.collect();
+        let payload: Object = serde_json::from_str(state.whole.get()).unwrap_or_default();
+        match state.kind {
+            StateKind::Stream => {}
+            StateKind::Legacy => blobs.push((None, Blob::read(payload.get("data").copied()))),
+            StateKind::Global => {
+                let global = payload.get("global").map_or("null", |global| global.get());
+                let mut global: Object = serde_json::from_str(global).unwrap_or_default();
+                global.shift_remove("stream_states");
+                global.retain(|_, value| value.get() != "null");
+                global.sort_unstable_keys();
+                blobs.extend(
+                    global
+                        .into_values()
+                        .map(|raw| (None, Blob::read(Some(raw)))),
+                );
+            }
+        }
+        blobs.sort_by(|(of, _), (other, _)| of.cmp(other));
+        Self {
+            kind: state.kind,
+            blobs,
+        }
+    }
 
-fn same_content_but_numbers(sent: &State, came: &State) -> bool {
-    same_blobs(sent, came, |l, r| {
-        json::equal(l, r, Numbers::ByValue) || json::differ_in_numbers_only(l, r)
-    })
-}
+    /// The text that states of the same content share.
+    fn key(&self) -> String {
+        let mut key = format!("{:?}", self.kind);
+        for (of, blob) in &self.blobs {
+            key.push_str(&format!("\u{1f}{of:?}\u{1f}"));
+            match &blob.0 {
+                Ok(value) => json::write_canonical(value, &mut key),
+                Err(text) => key.push_str(text),
+            }
+        }
+        key
+    }
 
-fn same_blobs(sent: &State, came: &State, same: impl Fn(&Value, &Value) -> bool) -> bool {
-    let (sent_blobs, came_blobs) = (blobs(sent), blobs(came));
-    sent.kind == came.kind
-        && sent_blobs.len() == came_blobs.len()
-        && sent_blobs
-            .iter()
-            .zip(&came_blobs)
-            .all(|((of, l), (to, r))| of == to && same(l, r))
+    fn is_like(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.blobs.len() == other.blobs.len()
+            && self
+                .blobs
+                .iter()
+                .zip(&other.blobs)
+                .all(|((of, left), (to, right))| of == to && left.is_like(right))
+    }
 }
 
 fn sent_states(launch: &Launch) -> Vec<SentState> {
@@ -243,3 +350,6 @@ fn sent_states(launch: &Launch) -> Vec<SentState> {
     }
     sent
 }
+
+#[cfg(test)]
+mod tests;

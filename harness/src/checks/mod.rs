@@ -16,6 +16,8 @@ pub mod state;
 pub mod state_echo;
 pub mod state_stats;
 pub mod state_time;
+#[cfg(test)]
+mod testing;
 pub mod write;
 
 use serde::{Deserialize, Serialize};

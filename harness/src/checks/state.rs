@@ -1,13 +1,11 @@
 //! States: which come back, how often, and in which order.
 
-use std::collections::HashMap;
-
-use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 
 use super::ledger::SentState;
 use super::{Check, Finding, Judge, Level, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
-use crate::protocol::message::{Descriptor, State, StateKind};
+use crate::protocol::message::{Body, Descriptor, Kind as MessageKind, State, StateKind};
 
 /// The rows of this family.
 pub const CHECKS: &[Check] = &[
@@ -139,9 +137,13 @@ pub fn has_empty_blob(state: &State) -> bool {
             .first()
             .is_some_and(|stream| match &stream.blob {
                 None => true,
-                Some(blob) => serde_json::from_str(blob.get()).is_ok_and(|blob: Value| {
-                    blob.as_object().is_some_and(serde_json::Map::is_empty)
-                }),
+                Some(blob) => {
+                    let inner = blob
+                        .get()
+                        .strip_prefix('{')
+                        .and_then(|b| b.strip_suffix('}'));
+                    inner.is_some_and(|inner| inner.trim().is_empty())
+                }
             })
 }
 
@@ -199,9 +201,14 @@ fn came_back(launch: &Launch, of: Matter, why_none: &str) -> Verdict {
     if sent.peek().is_none() {
         return Verdict::Inconclusive(why_none.to_owned());
     }
+    let mut any_came = false;
     let lost: Vec<_> = sent
+        .inspect(|sent| any_came |= !sent.came.is_empty())
         .filter(|s| s.came.is_empty() && matter(s, launch) == of)
         .collect();
+    if lost.is_empty() && !any_came {
+        return Verdict::inconclusive("no state came back at all, which is another check's matter");
+    }
     if lost.is_empty() {
         return Verdict::Pass;
     }
@@ -229,6 +236,7 @@ fn null_blob_rejected(launch: &Launch, _: &Facts) -> Verdict {
         let sent = &ledger.sent[came.sent?].state;
         let differs = super::state_echo::differences(sent, &came.state, &launch.streams)
             .into_iter()
+            .flatten()
             .any(|d| d.kind == super::state_echo::Kind::NullBlob);
         differs.then(|| {
             let message = format!(
@@ -266,18 +274,26 @@ fn legacy_rejected(launch: &Launch, _: &Facts) -> Verdict {
 
 fn invented(launch: &Launch, _: &Facts) -> Verdict {
     let ledger = launch.ledger();
-    if ledger.came.is_empty() {
+    // What is sent can be read: a state that cannot is none of those.
+    let unread = launch.messages().filter(|(_, message)| {
+        message.kind == MessageKind::State
+            && matches!(message.body, Body::Unreadable)
+            && message.filled.iter().any(|key| key == "state")
+    });
+    let unread = unread.map(|(line, _)| (line, "a STATE came that covers nothing".to_owned()));
+    let strange = ledger.came.iter().filter(|came| came.sent.is_none());
+    let strange = strange.map(|came| {
+        let message = format!("{} came that was never sent", name(&came.state));
+        (came.line, message)
+    });
+    let findings: Vec<_> = strange
+        .chain(unread)
+        .map(|(line, message)| Finding::on_stdout(message, launch, line))
+        .collect();
+    if findings.is_empty() && ledger.came.is_empty() {
         return Verdict::inconclusive("no state came");
     }
-    let findings = ledger
-        .came
-        .iter()
-        .filter(|came| came.sent.is_none())
-        .map(|came| {
-            let message = format!("{} came that was never sent", name(&came.state));
-            Finding::on_stdout(message, launch, came.line)
-        });
-    Verdict::from_findings(findings.collect())
+    Verdict::from_findings(findings)
 }
 
 fn repeated(launch: &Launch, _: &Facts) -> Verdict {
@@ -296,14 +312,13 @@ fn repeated(launch: &Launch, _: &Facts) -> Verdict {
 fn reordered(launch: &Launch, _: &Facts) -> Verdict {
     let ledger = launch.ledger();
     let mut last: HashMap<Option<&Descriptor>, usize> = HashMap::new();
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     let mut pairs = 0;
     let mut findings = Vec::new();
     for came in &ledger.came {
-        let Some(at) = came.sent.filter(|at| !seen.contains(at)) else {
+        let Some(at) = came.sent.filter(|at| seen.insert(*at)) else {
             continue;
         };
-        seen.push(at);
         // STREAM states keep their order within the stream, GLOBAL ones among themselves.
         let latest = last.entry(ledger.sent[at].state.descriptor()).or_insert(at);
         if *latest != at {
@@ -348,7 +363,8 @@ fn global_descriptor_rejected(launch: &Launch, _: &Facts) -> Verdict {
             continue;
         };
         judged = true;
-        for difference in super::state_echo::differences(sent, &came.state, &launch.streams) {
+        let differences = super::state_echo::differences(sent, &came.state, &launch.streams);
+        for difference in differences.into_iter().flatten() {
             if difference.kind == super::state_echo::Kind::ForeignStream {
                 let message = format!("{}: {}", name(sent), difference.what);
                 findings.push(Finding::on_stdout(message, launch, came.line));
@@ -360,3 +376,6 @@ fn global_descriptor_rejected(launch: &Launch, _: &Facts) -> Verdict {
     }
     Verdict::from_findings(findings)
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,3 +139,6 @@ fn not_float(launch: &Launch, _: &Facts) -> Verdict {
         verdict => verdict,
     }
 }
+
+#[cfg(test)]
+mod tests;

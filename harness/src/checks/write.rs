@@ -64,3 +64,6 @@ fn no_records(launch: &Launch, _: &Facts) -> Verdict {
     let message = "states and statuses without any record made it fail";
     Verdict::Fail(vec![Finding::on_end(message, launch)])
 }
+
+#[cfg(test)]
+mod tests;

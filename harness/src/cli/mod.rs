@@ -72,7 +72,7 @@ impl Exit {
     fn of(report: &Report) -> Self {
         match &report.trouble {
             Some(Trouble::Subject(_)) => Self::Subject,
-            Some(Trouble::Readback(_)) => Self::Usage,
+            Some(Trouble::Readback(_) | Trouble::Evidence(_)) => Self::Usage,
             _ if report.failures().next().is_some() => Self::Broken,
             Some(Trouble::Interrupted) => Self::Subject,
             None => Self::Conformant,

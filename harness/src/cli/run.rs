@@ -226,7 +226,10 @@ fn plan(args: &Args, folder: &TempDir) -> Result<Plan, PlanError> {
         is_reference: args.reference,
         config: read(&config, "the config")?,
         unreachable: read(&unreachable, "the unreachable config")?,
-        readback: readback.map(|command| Readback { command }),
+        readback: readback.map(|command| Readback {
+            command,
+            within: Duration::from_secs_f64(args.timeout),
+        }),
         scenarios,
         selection,
         names: Names {

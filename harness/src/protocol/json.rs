@@ -1,11 +1,16 @@
 //! JSON as it was written: exact numbers, equality with or without regard for their spelling,
 //! and the strictness that a Java reader insists on.
 
+mod lenient;
+
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+
+pub use lenient::{mend, read};
 
 /// How two numbers are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,17 +27,14 @@ pub enum Numbers {
 struct Decimal {
     negative: bool,
     digits: String,
-    exponent: i64,
+    exponent: i128,
 }
 
 impl Decimal {
     /// Normalises a JSON number; any length of digits is kept.
     fn parse(text: &str) -> Self {
         let (mantissa, exponent) = match text.find(['e', 'E']) {
-            Some(at) => (
-                &text[..at],
-                text[at + 1..].parse::<i64>().unwrap_or(i64::MAX / 4),
-            ),
+            Some(at) => (&text[..at], exponent(&text[at + 1..])),
             None => (text, 0),
         };
         let (negative, mantissa) = mantissa
@@ -49,13 +51,58 @@ impl Decimal {
                 exponent: 0,
             };
         }
-        let dropped = i64::try_from(digits.len() - trimmed.len()).unwrap_or(0);
-        let places = i64::try_from(fraction.len()).unwrap_or(0);
+        let dropped = i128::try_from(digits.len() - trimmed.len()).unwrap_or(0);
+        let places = i128::try_from(fraction.len()).unwrap_or(0);
         Self {
             negative,
             digits: trimmed.to_owned(),
             exponent: exponent - places + dropped,
         }
+    }
+
+    /// The power of ten of the digit before the first.
+    fn magnitude(&self) -> i128 {
+        self.exponent + i128::try_from(self.digits.len()).unwrap_or(0)
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let sign = |decimal: &Self| match (decimal.digits.is_empty(), decimal.negative) {
+            (true, _) => 0,
+            (_, true) => -1,
+            (_, false) => 1,
+        };
+        let by_size = || {
+            let by_digits = || self.digits.cmp(&other.digits);
+            self.magnitude()
+                .cmp(&other.magnitude())
+                .then_with(by_digits)
+        };
+        sign(self).cmp(&sign(other)).then_with(|| {
+            if self.negative {
+                by_size().reverse()
+            } else {
+                by_size()
+            }
+        })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A number's exponent; where it is past all reason, one that is past all reason.
+fn exponent(text: &str) -> i128 {
+    const HUGE: i128 = i128::MAX / 4;
+    let parsed: Option<i128> = text.parse().ok();
+    match parsed {
+        Some(exponent) => exponent.clamp(-HUGE, HUGE),
+        None if text.starts_with('-') => -HUGE,
+        None => HUGE,
     }
 }
 
@@ -86,6 +133,18 @@ pub fn same_number(left: &str, right: &str, numbers: Numbers) -> bool {
         return false;
     }
     Decimal::parse(left) == Decimal::parse(right)
+}
+
+/// Which of two JSON numbers is greater.
+#[must_use]
+pub fn compare_numbers(left: &str, right: &str) -> Ordering {
+    Decimal::parse(left).cmp(&Decimal::parse(right))
+}
+
+/// The text that all spellings of a JSON number share.
+#[must_use]
+pub fn canonical_number(text: &str) -> String {
+    Decimal::parse(text).to_string()
 }
 
 /// Whether two JSON values are equal; the order of keys carries no meaning.
@@ -130,7 +189,7 @@ pub fn differ_in_numbers_only(left: &Value, right: &Value) -> bool {
 /// text exactly if they are [`equal`] by value.
 pub fn write_canonical(value: &Value, out: &mut String) {
     match value {
-        Value::Number(number) => out.push_str(&Decimal::parse(number.as_str()).to_string()),
+        Value::Number(number) => out.push_str(&canonical_number(number.as_str())),
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
@@ -295,6 +354,60 @@ mod tests {
                 "{left} {right}"
             );
         }
+    }
+
+    #[test]
+    fn exponents_past_all_reason_are_no_trouble() {
+        for (left, right) in [
+            ("10e9223372036854775807", "1e400"),
+            ("0.1e-9223372036854775808", "1e-400"),
+            (
+                "1e-99999999999999999999999999999999999999999",
+                "1e99999999999999999999999999999999999999999",
+            ),
+        ] {
+            assert!(
+                !same_number(left, right, Numbers::ByValue),
+                "{left} {right}"
+            );
+        }
+        assert!(same_number(
+            "10e9223372036854775807",
+            "1e9223372036854775808",
+            Numbers::ByValue
+        ));
+    }
+
+    #[test]
+    fn numbers_have_an_order() {
+        let ascending = [
+            "-1e99",
+            "-10.5",
+            "-10",
+            "-9",
+            "-1e-9",
+            "0",
+            "1e-400",
+            "0.1",
+            "0.10000000000000001",
+            "2",
+            "11",
+            "9223372036854775807",
+            "9223372036854775808",
+            "1e400",
+            "1.1e400",
+        ];
+        for (nth, left) in ascending.iter().enumerate() {
+            for (mth, right) in ascending.iter().enumerate() {
+                assert_eq!(
+                    compare_numbers(left, right),
+                    nth.cmp(&mth),
+                    "{left} {right}"
+                );
+            }
+        }
+        assert_eq!(compare_numbers("-0.0", "0"), Ordering::Equal);
+        assert_eq!(compare_numbers("1e1", "10.0"), Ordering::Equal);
     }
 
     #[test]

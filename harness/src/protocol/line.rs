@@ -84,11 +84,13 @@ fn read_message(text: &str, faults: &mut Vec<Fault>) -> Option<Message> {
             return None;
         }
     }
-    let Ok(object) = serde_json::from_str::<Object>(first) else {
+    // Half characters are JSON, and the platform reads them.
+    let first = json::mend(first);
+    let Ok(object) = serde_json::from_str::<Object>(&first) else {
         faults.push(Fault::NotObject);
         return None;
     };
-    if let Some(key) = json::duplicate_key(first) {
+    if let Some(key) = json::duplicate_key(&first) {
         faults.push(Fault::NotStrict(format!(
             "the key \"{key}\" stands twice in one object"
         )));
@@ -142,6 +144,23 @@ mod tests {
         let line = Line::read(format!("{log}{log}").as_bytes());
         assert_eq!(line.faults, [Fault::Several(log.len())]);
         assert!(line.message.is_some());
+    }
+
+    #[test]
+    fn what_the_platform_reads_is_read() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        for log in [
+            r#"{"level":"INFO","message":"half \ud83e"}"#.to_owned(),
+            r#"{"level":"INFO","message":"m","\udd80":1}"#.to_owned(),
+            format!(r#"{{"level":"INFO","message":"m","context":{deep}}}"#),
+        ] {
+            let line = Line::read(format!("{{\"type\":\"LOG\",\"log\":{log}}}\r").as_bytes());
+            assert_eq!(line.faults, []);
+            let Some(message::Body::Log(log)) = line.message.map(|message| message.body) else {
+                panic!("no log")
+            };
+            assert!(log.message.is_some());
+        }
     }
 
     #[test]

@@ -117,7 +117,7 @@ pub enum Body {
     Trace(Trace),
     /// A CONTROL: the whole payload.
     Control(Value),
-    /// A type whose payload no check reads.
+    /// An object that no check reads.
     Other,
     /// The payload is not there, or not of a shape that can be read.
     Unreadable,
@@ -155,7 +155,7 @@ pub struct Trace {
 pub struct TraceError {
     /// For the user.
     pub message: Option<String>,
-    /// `config_error`, `system_error`, `transient_error`.
+    /// `config_error`, `system_error`, `transient_error`; as written, if it is no text.
     pub failure_type: Option<String>,
 }
 
@@ -331,7 +331,8 @@ fn body(kind: Kind, payload: &RawValue) -> Option<Body> {
                 let error: Object = read_object(error)?;
                 Some(TraceError {
                     message: text(error.get("message").copied()),
-                    failure_type: text(error.get("failure_type").copied()),
+                    failure_type: present(error.get("failure_type").copied())
+                        .map(|kind| text(Some(kind)).unwrap_or_else(|| kind.get().to_owned())),
                 })
             });
             Body::Trace(Trace {
@@ -340,7 +341,9 @@ fn body(kind: Kind, payload: &RawValue) -> Option<Body> {
             })
         }
         Kind::Control => Body::Control(read(payload)?),
-        Kind::Record | Kind::Catalog | Kind::DestinationCatalog => Body::Other,
+        Kind::Record | Kind::Catalog | Kind::DestinationCatalog => {
+            read_object(payload).map(|_| Body::Other)?
+        }
     })
 }
 

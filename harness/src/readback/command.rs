@@ -4,13 +4,20 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use crate::evidence::{Landed, Rows};
 use crate::protocol::message::Descriptor;
 use crate::redact::Secrets;
+use crate::subject::INTERRUPTED;
 use crate::subject::command::Subject;
 
 /// How much of a failing read-back's stderr is shown.
@@ -21,6 +28,8 @@ const SHOWN: usize = 500;
 pub struct Readback {
     /// The command, with where and in what environment it runs: as the subject.
     pub command: Subject,
+    /// How long it may go without printing a row, or take to end.
+    pub within: Duration,
 }
 
 impl Readback {
@@ -57,6 +66,7 @@ impl Readback {
         let mut child = self
             .command
             .command(&args)
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -64,7 +74,9 @@ impl Readback {
             .map_err(|error| format!("`{shown}` could not be started: {error}"))?;
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
-        let (copied, told) = thread::scope(|scope| {
+        let group = i32::try_from(child.id()).unwrap_or(i32::MAX);
+        let (rows, over) = (AtomicU64::new(0), AtomicBool::new(false));
+        let (copied, told, status, stopped) = thread::scope(|scope| {
             let told = scope.spawn(move || {
                 let mut text = Vec::new();
                 if let Some(stderr) = stderr {
@@ -73,16 +85,24 @@ impl Readback {
                 }
                 text
             });
-            let copied = stdout.map_or(Ok(()), |stdout| copy_rows(stdout, into));
-            (copied, told.join().unwrap_or_default())
+            let stopped = scope.spawn(|| watch(group, self.within, &rows, &over));
+            let copied = stdout.map_or(Ok(()), |stdout| copy_rows(stdout, into, &rows));
+            if copied.is_err() {
+                // Nobody reads its output any more: it may wait for that for ever.
+                let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            }
+            let status = child.wait();
+            let told = told.join().unwrap_or_default();
+            over.store(true, Ordering::SeqCst);
+            (copied, told, status, stopped.join().unwrap_or(false))
         });
-        if copied.is_err() {
-            // Nobody reads its output any more: it may wait for that for ever.
-            let _ = child.kill();
+        if stopped {
+            let limit = self.within.as_secs_f64();
+            return Err(format!(
+                "`{shown}` printed nothing for {limit} s, and did not end"
+            ));
         }
-        let status = child
-            .wait()
-            .map_err(|error| format!("`{shown}`: {error}"))?;
+        let status = status.map_err(|error| format!("`{shown}`: {error}"))?;
         copied.map_err(|why| format!("`{shown}`: {why}"))?;
         if !status.success() {
             let told = String::from_utf8_lossy(&told);
@@ -98,9 +118,28 @@ impl Readback {
     }
 }
 
-/// Copies rows to a file, line by line. A line that is no JSON object ends it: there is no use in
+/// Ends a read-back that goes without a row for so long, and tells that it did. Returns once it is
+/// over.
+fn watch(group: i32, within: Duration, rows: &AtomicU64, over: &AtomicBool) -> bool {
+    let (mut seen, mut moved) = (0, Instant::now());
+    while !over.load(Ordering::SeqCst) {
+        let now = rows.load(Ordering::SeqCst);
+        if now != seen {
+            (seen, moved) = (now, Instant::now());
+        }
+        if moved.elapsed() > within || INTERRUPTED.load(Ordering::SeqCst) {
+            // It may have ended in this very moment.
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            return true;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+/// Copies rows to a file, line by line, and counts them. A line that is no JSON object ends it: there is no use in
 /// reading on.
-fn copy_rows(from: impl Read, into: &Path) -> Result<(), String> {
+fn copy_rows(from: impl Read, into: &Path, rows: &AtomicU64) -> Result<(), String> {
     use std::io::BufRead;
     let say = |error: std::io::Error| error.to_string();
     let mut reader = std::io::BufReader::with_capacity(256 << 10, from);
@@ -132,6 +171,7 @@ fn copy_rows(from: impl Read, into: &Path) -> Result<(), String> {
             .write_all(text)
             .and_then(|()| writer.write_all(b"\n"))
             .map_err(say)?;
+        rows.store(nth, Ordering::SeqCst);
     }
     writer.flush().map_err(say)
 }
@@ -148,6 +188,7 @@ mod tests {
                 workdir: None,
                 env: vec![],
             },
+            within: Duration::from_secs(2),
         };
         let stream = Descriptor {
             name: "s 1".into(),
@@ -184,5 +225,7 @@ mod tests {
             text.contains("line 1 of its output is no JSON object: hello"),
             "{text}"
         );
+        let stuck = read("echo '{}'; sleep 60 & wait").unwrap_err();
+        assert!(stuck.contains("printed nothing for 2 s"), "{stuck}");
     }
 }

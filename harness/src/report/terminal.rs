@@ -32,7 +32,10 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         report.touchdown, report.subject.command
     )?;
     for (check, rows) in &by_check {
-        line(check, rows, to)?;
+        // What was not asked for is counted below, and not told line by line.
+        if rows.iter().any(|row| row.outcome != Outcome::NotSelected) {
+            line(check, rows, to)?;
+        }
     }
     writeln!(to)?;
     for row in report
@@ -51,6 +54,12 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         }
         Some(Trouble::Readback(why)) => {
             writeln!(to, "{FAILED}The read-back does not work:{FAILED:#} {why}\n")?;
+        }
+        Some(Trouble::Evidence(why)) => {
+            writeln!(
+                to,
+                "{FAILED}The evidence of failures could not be kept:{FAILED:#} {why}\n"
+            )?;
         }
         Some(Trouble::Interrupted) => {
             writeln!(to, "{FAILED}The run was interrupted.{FAILED:#}\n")?;
@@ -124,7 +133,11 @@ fn failure(row: &Row, to: &mut dyn Write) -> io::Result<()> {
         writeln!(to, "    evidence  {}", told.evidence)?;
     }
     if row.findings.len() > TOLD {
-        writeln!(to, "    … and {} more findings", row.findings.len() - TOLD)?;
+        let more = row.findings.len() - TOLD;
+        match &row.why {
+            Some(why) => writeln!(to, "    … and {more} more ({why})")?,
+            None => writeln!(to, "    … and {more} more findings")?,
+        }
     }
     if let Some(first) = row.findings.first() {
         writeln!(to, "    platform  {}", first.platform)?;
@@ -162,11 +175,11 @@ fn summary(
         by_check.len(),
         counted.collect::<Vec<_>>().join(", ")
     )?;
-    writeln!(
-        to,
-        "{} launches in {:.1} s, seed {}, namespace {}",
-        report.launches, report.wall_s, report.seed, report.run
-    )?;
+    // Evidence that is judged again was launched by an earlier run.
+    if report.launches > 0 {
+        let Report { launches, wall_s, seed, run, .. } = report;
+        writeln!(to, "{launches} launches in {wall_s:.1} s, seed {seed}, namespace {run}")?;
+    }
     if let Some(kept) = &report.kept {
         writeln!(to, "evidence of failures: {}", kept.display())?;
     }

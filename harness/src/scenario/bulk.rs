@@ -41,10 +41,10 @@ impl Bulk {
         self.records.checked_div(self.state_every).unwrap_or(0)
     }
 
-    /// The record's fields, as JSON.
-    #[must_use]
-    pub fn row(&self, index: u64) -> String {
-        data(FIRST_ID + index, self.padding())
+    /// Each record's fields, as JSON.
+    pub fn rows(&self) -> impl Iterator<Item = String> + use<> {
+        let padding = self.padding();
+        (0..self.records).map(move |index| data(FIRST_ID + index, padding))
     }
 
     /// The line of the state that follows after `(nth + 1) * state_every` records.
@@ -192,10 +192,11 @@ mod tests {
         let bulk = bulk(2501, 0);
         let lines = lines(&bulk);
         assert_eq!(lines.len(), 2501);
-        for (i, line) in lines.iter().enumerate() {
+        assert_eq!(bulk.rows().count(), 2501);
+        for (i, (line, row)) in lines.iter().zip(bulk.rows()).enumerate() {
             assert_eq!(line.len(), 218);
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
-            assert_eq!(value["record"]["data"].to_string(), bulk.row(i as u64));
+            assert_eq!(value["record"]["data"].to_string(), row);
             assert_eq!(value["record"]["data"]["id"], 1_000_000_000 + i as u64);
         }
     }

@@ -1,12 +1,14 @@
 //! The subject: the destination under test, and how to start it.
 //!
 //! [`process`] launches it once and records what happens; [`feed`] writes its input; [`output`]
-//! reads what it prints; [`leftovers`] finds processes that outlive it. None of them judges.
+//! reads what it prints, both through a [`pipe`]; [`leftovers`] finds processes that outlive it.
+//! None of them judges.
 
 pub mod command;
 pub mod feed;
 pub mod leftovers;
 pub mod output;
+pub mod pipe;
 pub mod process;
 
 use std::sync::atomic::AtomicBool;
@@ -21,6 +23,8 @@ pub struct Limits {
     pub line: u64,
     /// The most output of one launch that is kept, in bytes.
     pub output: u64,
+    /// The most lines of one launch that are kept: a short one costs us more than its text.
+    pub lines: u64,
     /// How long no state may come back before a gate is passed.
     pub gate: Duration,
 }
@@ -31,6 +35,7 @@ impl Default for Limits {
             idle: Duration::from_secs(120),
             line: 64 << 20,
             output: 256 << 20,
+            lines: 200_000,
             gate: Duration::from_millis(400),
         }
     }

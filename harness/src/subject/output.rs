@@ -85,24 +85,26 @@ impl Progress {
 
 /// Reads a stream to its end, keeping its lines. Past a limit it goes on reading, so that the
 /// subject is not blocked until it is killed, and keeps nothing more.
+///
+/// Returns the lines, and when the stream ended: never, where somebody still holds it open.
 pub fn read_lines(
     mut stream: impl Read,
     start: Instant,
     limits: Limits,
     progress: &Progress,
     is_stdout: bool,
-) -> (Vec<Output>, Micros) {
+) -> (Vec<Output>, Option<Micros>) {
     let mut lines = Vec::new();
     let mut pending: Vec<u8> = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     let mut total = 0_u64;
     let mut keep = true;
-    loop {
+    let ended = loop {
         let count = match stream.read(&mut buffer) {
-            Ok(0) => break,
+            Ok(0) => break true,
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => break,
+            Err(_) => break false,
         };
         total += count as u64;
         if keep {
@@ -131,16 +133,22 @@ pub fn read_lines(
             pending.shrink_to_fit();
             keep = false;
             progress.cut_off(Stop::LineLimit(limits.line));
-        } else if keep && total > limits.output {
+        } else if keep && (total > limits.output || lines.len() as u64 > limits.lines) {
+            // The line at hand is cut off by us: it must not be taken for a broken one.
+            pending = Vec::new();
             keep = false;
-            progress.cut_off(Stop::OutputLimit(limits.output));
+            progress.cut_off(if total > limits.output {
+                Stop::OutputLimit(limits.output)
+            } else {
+                Stop::TooManyLines(limits.lines)
+            });
         }
-    }
+    };
     let at = since(start);
     if !pending.is_empty() {
         lines.push(Output { at, bytes: pending });
     }
-    (lines, at)
+    (lines, ended.then_some(at))
 }
 
 #[cfg(test)]
@@ -182,5 +190,11 @@ mod tests {
         };
         let (_, stop) = read(&b"x\n".repeat(100_000), limits);
         assert_eq!(stop, Some(Stop::OutputLimit(1000)));
+        let limits = Limits {
+            lines: 1000,
+            ..Limits::default()
+        };
+        let (_, stop) = read(&b"x\n".repeat(100_000), limits);
+        assert_eq!(stop, Some(Stop::TooManyLines(1000)));
     }
 }

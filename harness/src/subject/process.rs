@@ -20,6 +20,7 @@ use crate::transcript::{End, Stop, Transcript};
 use super::command::{MARKER, Subject};
 use super::feed::{self, Fed};
 use super::output::{Progress, read_lines, since};
+use super::pipe::Pipe;
 use super::{INTERRUPTED, Limits, leftovers};
 
 /// How often the watch looks at the clock.
@@ -63,14 +64,22 @@ pub fn launch(
     let (fed, out, err, ended, stopped, left_behind) = thread::scope(|scope| {
         let progress = &progress;
         let out = scope.spawn(move || {
-            pipe_out.map(|pipe| read_lines(widened(pipe), start, limits, progress, true))
+            pipe_out.map(|pipe| {
+                let pipe = Pipe::new(widened(pipe), progress);
+                read_lines(pipe, start, limits, progress, true)
+            })
         });
-        let err = scope
-            .spawn(move || pipe_err.map(|pipe| read_lines(pipe, start, limits, progress, false)));
+        let err = scope.spawn(move || {
+            pipe_err.map(|pipe| {
+                let pipe = Pipe::new(pipe, progress);
+                read_lines(pipe, start, limits, progress, false)
+            })
+        });
         let feeder = match stdin {
             Stdin::Steps(steps) => Some(scope.spawn(move || {
                 pipe_in.map(|pipe| {
-                    let fed = feed::feed(widened(pipe), steps, start, limits, progress);
+                    let pipe = Pipe::new(widened(pipe), progress);
+                    let fed = feed::feed(pipe, steps, start, limits, progress);
                     progress.moved.store(since(start), Ordering::SeqCst);
                     fed
                 })
@@ -102,7 +111,12 @@ pub fn launch(
         closed,
         refused,
     } = fed.unwrap_or_default();
-    let (stdout, stdout_closed) = out.map_or((Vec::new(), None), |(lines, at)| (lines, Some(at)));
+    let (stdout, stdout_closed) = out.unwrap_or_default();
+    let (stderr, stderr_closed) = err.unwrap_or_default();
+    let mut left_behind = left_behind;
+    if left_behind.is_empty() && (stdout_closed.is_none() || stderr_closed.is_none()) {
+        left_behind.push("a process that hides, and holds its output open".to_owned());
+    }
     let mut end = End {
         stdin_closed: closed,
         stdin_refused: refused.filter(|_| stopped.is_none()),
@@ -116,7 +130,7 @@ pub fn launch(
     }
     Ok(Transcript {
         stdout,
-        stderr: err.map(|(lines, _)| lines).unwrap_or_default(),
+        stderr,
         written,
         gates,
         end,

@@ -1,0 +1,156 @@
+//! Keeping the evidence of what failed, and telling where it is.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Session, SessionError, runner};
+use crate::event::Row;
+use crate::evidence::{Evidence, Purpose};
+use crate::folder;
+use crate::judging::{Judged, Places};
+use crate::protocol::Operation;
+
+/// Makes sure that evidence can be kept there, as it would be too late after all launches, and
+/// removes what an earlier run has kept: its folders would be taken for this run's.
+pub fn prepare(out: &Path) -> Result<(), SessionError> {
+    probe(out).map_err(|error| SessionError::Io {
+        what: format!("--out {}: nothing can be kept there", out.display()),
+        error,
+    })?;
+    let Ok(entries) = fs::read_dir(out) else {
+        return Ok(());
+    };
+    for folder in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if folder.join(folder::TRIAL).is_file() {
+            let what = format!("removing {}", folder.display());
+            fs::remove_dir_all(&folder).map_err(|error| SessionError::Io { what, error })?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether files can be made in this folder, or in the one that it would be made in.
+fn probe(out: &Path) -> io::Result<()> {
+    let out = std::path::absolute(out)?;
+    match out.ancestors().find(|folder| folder.exists()) {
+        Some(folder) => tempfile::tempfile_in(folder).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Where a run keeps its evidence.
+pub struct Kept<'a> {
+    session: &'a Session<'a>,
+}
+
+impl<'a> Kept<'a> {
+    /// The evidence of this session.
+    pub fn new(session: &'a Session<'a>) -> Self {
+        Self { session }
+    }
+
+    /// Keeps the evidence of every trial in which something failed; tells where.
+    pub fn keep(&self, judged: &Judged) -> Result<Option<PathBuf>, SessionError> {
+        let Session { plan, facts, .. } = self.session;
+        let failed = (self.session.evidence.iter())
+            .filter(|evidence| judged.failed.contains(&evidence.trial));
+        let mut kept = None;
+        for evidence in failed {
+            let scenarios: HashSet<&str> = evidence
+                .members
+                .iter()
+                .map(|member| member.scenario.as_str())
+                .collect();
+            let rows: Vec<&Row> = judged
+                .rows
+                .iter()
+                .filter(|row| {
+                    row.scenario == evidence.trial || scenarios.contains(row.scenario.as_str())
+                })
+                .collect();
+            let folder = plan.out.join(&evidence.trial);
+            let config = self.config(evidence);
+            let repeat = |nth| self.repeat(&evidence.trial, nth).unwrap_or_default();
+            folder::save::save(&folder, evidence, facts, config.as_ref(), &rows, &repeat).map_err(
+                |error| SessionError::Io {
+                    what: format!("writing {}", folder.display()),
+                    error,
+                },
+            )?;
+            kept = Some(plan.out.clone());
+        }
+        Ok(kept)
+    }
+
+    /// The config that a trial was given, its secrets replaced.
+    fn config(&self, evidence: &Evidence) -> Option<Value> {
+        let Session {
+            plan, bad_configs, ..
+        } = self.session;
+        let bad = bad_configs.iter().find(|(id, ..)| {
+            // A write that has to fail is given the first config that violates the spec.
+            *id == evidence.trial
+                || evidence.purpose == Purpose::WriteInvalid && id.contains("invalid")
+        });
+        let config = match (bad, &plan.config) {
+            (Some((_, _, config)), _) => config,
+            (None, Some(config)) => &config.value,
+            (None, None) => return None,
+        };
+        let mut config = self.session.runner.redacted(config);
+        // The reference destination's own folder is gone after the run.
+        if plan.is_reference
+            && evidence.purpose != Purpose::CheckUnreachable
+            && let Some(Value::String(path)) = config.get_mut("path")
+        {
+            let folder = absolute(&plan.out.join(&evidence.trial));
+            *path = folder.join("repeat.sqlite").display().to_string();
+        }
+        Some(config)
+    }
+
+    /// The shell line that repeats a launch without us.
+    fn repeat(&self, trial: &str, launch: usize) -> Option<String> {
+        let Session { plan, evidence, .. } = self.session;
+        let of = evidence.iter().find(|evidence| evidence.trial == trial)?;
+        let folder = absolute(&plan.out.join(trial));
+        let config = match of.purpose {
+            Purpose::Spec | Purpose::SpecInputHeldOpen => None,
+            Purpose::CheckInvalid | Purpose::WriteInvalid => Some(folder.join("config.json")),
+            // Its configs are gone with the run.
+            _ if plan.is_reference => Some(folder.join("config.json")),
+            Purpose::Write | Purpose::CheckWorking => {
+                plan.config.as_ref().map(|config| config.path.clone())
+            }
+            Purpose::CheckUnreachable => plan.unreachable.as_ref().map(|c| c.path.clone()),
+        };
+        let catalog = folder.join(format!("{}.catalog.json", launch + 1));
+        let messages = folder.join(format!("{}.messages.jsonl", launch + 1));
+        let is_write = of.purpose.operation() == Operation::Write;
+        let args = runner::arguments(
+            of.purpose.operation(),
+            config.as_deref(),
+            is_write.then_some(catalog.as_path()),
+        );
+        Some(
+            plan.subject
+                .shell_line(&args, is_write.then_some(messages.as_path())),
+        )
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+impl Places for Kept<'_> {
+    fn place(&self, trial: &str, launch: usize) -> (String, Option<String>) {
+        let folder = self.session.plan.out.join(trial);
+        let file = folder.join(format!("{}.transcript.jsonl", launch + 1));
+        (file.display().to_string(), self.repeat(trial, launch))
+    }
+}

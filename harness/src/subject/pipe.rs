@@ -1,0 +1,92 @@
+//! Our ends of a subject's pipes. A process that hides from us may hold the other end for ever:
+//! once the subject is gone, nobody waits for it any longer than a grace.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::output::Progress;
+
+/// How long after the subject's end its output is still read, its helpers' output included.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often a wait looks whether the subject is gone.
+const TICK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
+
+/// One end of a pipe, which does not block once the subject is gone.
+pub struct Pipe<'a, P> {
+    end: P,
+    progress: &'a Progress,
+    gone: Option<Instant>,
+}
+
+impl<'a, P: AsFd> Pipe<'a, P> {
+    /// Takes an end of a pipe. Where it cannot be made not to block, it blocks as ever.
+    pub fn new(end: P, progress: &'a Progress) -> Self {
+        let _ = rustix::io::ioctl_fionbio(&end, true);
+        Self {
+            end,
+            progress,
+            gone: None,
+        }
+    }
+
+    /// For how long the subject has been gone.
+    fn gone_for(&mut self) -> Option<Duration> {
+        if self.gone.is_none() && self.progress.over.load(Ordering::SeqCst) {
+            self.gone = Some(Instant::now());
+        }
+        self.gone.map(|since| since.elapsed())
+    }
+
+    /// Waits for the pipe to be ready, for a tick at most.
+    fn wait(&self, flags: PollFlags) {
+        // The caller tries again whatever this comes to.
+        let _ = poll(&mut [PollFd::new(&self.end, flags)], Some(&TICK));
+    }
+}
+
+impl<P: Read + AsFd> Read for Pipe<'_, P> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.gone_for().is_some_and(|gone| gone > GRACE) {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            match self.end.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(PollFlags::IN),
+                read => return read,
+            }
+        }
+    }
+}
+
+impl<P: Write + AsFd> Write for Pipe<'_, P> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.end.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if self.gone_for().is_some() {
+                        return Err(ErrorKind::BrokenPipe.into());
+                    }
+                    self.wait(PollFlags::OUT);
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.end.flush()
+    }
+}
+
+impl<P: AsFd> AsFd for Pipe<'_, P> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.as_fd()
+    }
+}
