@@ -141,10 +141,7 @@ fn hash(text: &str) -> (usize, u64) {
     text.hash(&mut hasher);
     let first = hasher.finish();
     0x5bd1_e995_u32.hash(&mut hasher);
-    (
-        usize::try_from(first % BUCKETS as u64).unwrap_or(0),
-        hasher.finish(),
-    )
+    (usize::try_from(first % BUCKETS as u64).unwrap_or(0), hasher.finish())
 }
 
 /// A row's text for comparison: without the destination's own columns and without nulls, since a
@@ -266,11 +263,7 @@ fn close_look(
         if missing.len() < CLOSE_LOOK
             && suspect(&canonical).is_some_and(|hash| tally.take_missing(hash))
         {
-            missing.push(Row {
-                text: row.into_owned(),
-                canonical,
-                version: Some(version),
-            });
+            missing.push(Row { text: row.into_owned(), canonical, version: Some(version) });
         }
     }
     let primary_key = &place.configured.primary_key;
@@ -281,11 +274,7 @@ fn close_look(
     each_landed(&mut |row, canonical, hash| {
         if tally.take_extra(hash) {
             let text = row.to_owned();
-            let row = Row {
-                text,
-                canonical,
-                version: None,
-            };
+            let row = Row { text, canonical, version: None };
             if extra.len() < CLOSE_LOOK && missing_keys.contains(&key(&row)) {
                 extra.push(row);
             } else if others.len() < CLOSE_LOOK {
@@ -309,12 +298,7 @@ fn close_look(
         .iter()
         .filter_map(|gone| Some((canonical(gone.data, schema).ok()?, *gone)))
         .collect();
-    let sorter = Sorter {
-        place,
-        known,
-        gone,
-        is_cut,
-    };
+    let sorter = Sorter { place, known, gone, is_cut };
     Ok(sorter.sort(missing, extra))
 }
 
@@ -338,13 +322,10 @@ impl Sorter<'_> {
         // A row of this sync that an earlier one sent as well is there twice for either of two
         // reasons; other rows of the earlier sync tell which.
         let is_replaced = |row: &Row| {
-            self.gone
-                .get(&row.canonical)
-                .is_some_and(|gone| gone.reason == Reason::Replaced)
+            self.gone.get(&row.canonical).is_some_and(|gone| gone.reason == Reason::Replaced)
         };
-        let kept_replaced = extra
-            .iter()
-            .any(|row| !self.known.contains_key(&row.canonical) && is_replaced(row));
+        let kept_replaced =
+            extra.iter().any(|row| !self.known.contains_key(&row.canonical) && is_replaced(row));
         for row in extra {
             let kind = if kept_replaced && is_replaced(&row) {
                 Kind::OverwriteKept
@@ -442,9 +423,7 @@ impl Sorter<'_> {
     }
 
     fn kind_of_missing(&self, row: &Row) -> Kind {
-        let earlier = row
-            .version
-            .is_some_and(|version| version.origin.sync < self.place.sync);
+        let earlier = row.version.is_some_and(|version| version.origin.sync < self.place.sync);
         if !earlier {
             Kind::Lost
         } else if !self.place.in_catalog {

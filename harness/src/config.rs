@@ -114,26 +114,15 @@ pub enum PlanError {
 impl ConfigFile {
     /// Reads a config file; `what` names it in errors.
     pub fn read(path: &std::path::Path, what: &'static str) -> Result<Self, PlanError> {
-        let unreadable = |error| PlanError::Unreadable {
-            what,
-            path: path.to_owned(),
-            error,
-        };
+        let unreadable = |error| PlanError::Unreadable { what, path: path.to_owned(), error };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let no_json = |error: String| PlanError::NoJson {
-            what,
-            path: path.to_owned(),
-            error,
-        };
+        let no_json = |error: String| PlanError::NoJson { what, path: path.to_owned(), error };
         let value: Value =
             serde_json::from_str(&text).map_err(|error| no_json(error.to_string()))?;
         if !value.is_object() {
             return Err(no_json("it holds another JSON value".to_owned()));
         }
-        Ok(Self {
-            path: std::path::absolute(path).map_err(unreadable)?,
-            value,
-        })
+        Ok(Self { path: std::path::absolute(path).map_err(unreadable)?, value })
     }
 }
 
@@ -161,9 +150,7 @@ impl Patterns {
                 error: error.kind().to_string(),
             })?);
         }
-        let set = set
-            .build()
-            .map_err(|error| PlanError::Other(error.to_string()))?;
+        let set = set.build().map_err(|error| PlanError::Other(error.to_string()))?;
         Ok(Self(set))
     }
 
@@ -181,10 +168,7 @@ impl Selection {
     /// pattern for checks all checks are wanted, and so for scenarios.
     pub fn new(run: &[String], skip: &[String], scenarios: &[Scenario]) -> Result<Self, PlanError> {
         let checks: Vec<&str> = checks::all().map(|check| check.id).collect();
-        let scenarios: Vec<&str> = scenarios
-            .iter()
-            .map(|scenario| scenario.id.as_str())
-            .collect();
+        let scenarios: Vec<&str> = scenarios.iter().map(|scenario| scenario.id.as_str()).collect();
         let sort = |patterns: &[String]| -> Result<[Patterns; 2], PlanError> {
             let (mut for_checks, mut for_scenarios) = (Vec::new(), Vec::new());
             for pattern in patterns {
@@ -201,12 +185,7 @@ impl Selection {
         };
         let [run_checks, run_scenarios] = sort(run)?;
         let [skip_checks, skip_scenarios] = sort(skip)?;
-        let selection = Self {
-            run_checks,
-            run_scenarios,
-            skip_checks,
-            skip_scenarios,
-        };
+        let selection = Self { run_checks, run_scenarios, skip_checks, skip_scenarios };
         if !checks.iter().any(|id| selection.check(id))
             || !scenarios.iter().any(|id| selection.scenario(id))
         {
@@ -236,10 +215,7 @@ fn unknown<'a>(pattern: &str, ids: impl Iterator<Item = &'a &'a str>) -> PlanErr
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, id)| format!("; did you mean {id:?}?"))
         .unwrap_or_default();
-    PlanError::UnknownId {
-        pattern: pattern.to_owned(),
-        hint,
-    }
+    PlanError::UnknownId { pattern: pattern.to_owned(), hint }
 }
 
 /// A name for a run: `touchdown_<date>_<id>`, with an id that no other run is likely to have.
@@ -289,10 +265,7 @@ mod tests {
     fn unknown_names_are_told_with_a_guess() {
         let error = selection(&["state-los"], &[]).unwrap_err().to_string();
         assert!(error.contains("did you mean \"state-lost\"?"), "{error}");
-        assert!(matches!(
-            selection(&["*"], &["*"]),
-            Err(PlanError::NothingSelected)
-        ));
+        assert!(matches!(selection(&["*"], &["*"]), Err(PlanError::NothingSelected)));
     }
 
     #[test]

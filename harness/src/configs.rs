@@ -26,19 +26,11 @@ pub fn invalid(working: &Value, connection_specification: &Value) -> Vec<BadConf
 }
 
 fn missing(working: &Value, schema: &Value) -> Option<BadConfig> {
-    let required = schema["required"]
-        .as_array()?
-        .iter()
-        .filter_map(Value::as_str);
-    let name = required
-        .into_iter()
-        .find(|name| working.get(name).is_some())?;
+    let required = schema["required"].as_array()?.iter().filter_map(Value::as_str);
+    let name = required.into_iter().find(|name| working.get(name).is_some())?;
     let mut config = working.clone();
     config.as_object_mut()?.shift_remove(name);
-    Some(BadConfig {
-        note: format!("the required property {name:?} is missing"),
-        config,
-    })
+    Some(BadConfig { note: format!("the required property {name:?} is missing"), config })
 }
 
 fn mistyped(working: &Value, schema: &Value) -> Option<BadConfig> {
@@ -71,10 +63,7 @@ mod tests {
         let schema = json!({"type": "object", "required": ["host"], "properties": {
             "host": {"type": "string"}, "port": {"type": "integer"}}});
         let working = json!({"port": 1, "host": "h"});
-        let notes: Vec<_> = invalid(&working, &schema)
-            .into_iter()
-            .map(|bad| bad.note)
-            .collect();
+        let notes: Vec<_> = invalid(&working, &schema).into_iter().map(|bad| bad.note).collect();
         assert_eq!(notes.len(), 2);
         assert!(notes[0].contains("\"host\" is missing"));
         assert!(notes[1].contains("\"port\""));

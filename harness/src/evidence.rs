@@ -151,30 +151,19 @@ impl Launch {
 
     /// The lines of stdout, taken apart.
     pub fn lines(&self) -> &[Line] {
-        self.lines.get_or_init(|| {
-            self.transcript
-                .stdout
-                .iter()
-                .map(|o| Line::read(&o.bytes))
-                .collect()
-        })
+        self.lines
+            .get_or_init(|| self.transcript.stdout.iter().map(|o| Line::read(&o.bytes)).collect())
     }
 
     /// When the nth line of stdout had been read.
     #[must_use]
     pub fn at(&self, line: usize) -> Micros {
-        self.transcript
-            .stdout
-            .get(line)
-            .map_or(0, |output| output.at)
+        self.transcript.stdout.get(line).map_or(0, |output| output.at)
     }
 
     /// The messages of stdout, with the number of their line, from 0.
     pub fn messages(&self) -> impl Iterator<Item = (usize, &Message)> {
-        self.lines()
-            .iter()
-            .enumerate()
-            .filter_map(|(at, line)| Some((at, line.message.as_ref()?)))
+        self.lines().iter().enumerate().filter_map(|(at, line)| Some((at, line.message.as_ref()?)))
     }
 
     /// The states that were sent and those that came.
@@ -184,29 +173,26 @@ impl Launch {
 
     /// The TRACE ERRORs that came, with the number of their line.
     pub fn errors(&self) -> impl Iterator<Item = (usize, Option<&TraceError>)> {
-        self.messages()
-            .filter_map(|(at, message)| match &message.body {
-                Body::Trace(trace) if trace.kind == "ERROR" => Some((at, trace.error.as_ref())),
-                _ => None,
-            })
+        self.messages().filter_map(|(at, message)| match &message.body {
+            Body::Trace(trace) if trace.kind == "ERROR" => Some((at, trace.error.as_ref())),
+            _ => None,
+        })
     }
 
     /// The connection statuses that came.
     pub fn statuses(&self) -> impl Iterator<Item = (usize, &ConnectionStatus)> {
-        self.messages()
-            .filter_map(|(at, message)| match &message.body {
-                Body::ConnectionStatus(status) => Some((at, status)),
-                _ => None,
-            })
+        self.messages().filter_map(|(at, message)| match &message.body {
+            Body::ConnectionStatus(status) => Some((at, status)),
+            _ => None,
+        })
     }
 
     /// The specs that came.
     pub fn specs(&self) -> impl Iterator<Item = (usize, &Value)> {
-        self.messages()
-            .filter_map(|(at, message)| match &message.body {
-                Body::Spec(spec) => Some((at, spec)),
-                _ => None,
-            })
+        self.messages().filter_map(|(at, message)| match &message.body {
+            Body::Spec(spec) => Some((at, spec)),
+            _ => None,
+        })
     }
 
     /// Whether records are among what was to be sent.
@@ -229,9 +215,7 @@ impl Launch {
     pub fn everything_came(&self) -> bool {
         match self.operation {
             Operation::Spec => self.specs().next().is_some(),
-            Operation::Check => self
-                .statuses()
-                .any(|(_, status)| status.status == "SUCCEEDED"),
+            Operation::Check => self.statuses().any(|(_, status)| status.status == "SUCCEEDED"),
             Operation::Write => {
                 let sent = &self.ledger().sent;
                 self.transcript.end.stdin_closed.is_some()
@@ -247,18 +231,9 @@ impl Launch {
         let told = self.errors().find_map(|(_, error)| error?.message.clone());
         match told {
             Some(told) => format!("{end}, TRACE ERROR: {told:?}"),
-            None => match self
-                .transcript
-                .stderr
-                .iter()
-                .rev()
-                .find(|line| !line.bytes.is_empty())
-            {
+            None => match self.transcript.stderr.iter().rev().find(|line| !line.bytes.is_empty()) {
                 Some(line) => {
-                    format!(
-                        "{end}, stderr ends: {:?}",
-                        String::from_utf8_lossy(&line.bytes)
-                    )
+                    format!("{end}, stderr ends: {:?}", String::from_utf8_lossy(&line.bytes))
                 }
                 None => end,
             },
@@ -298,10 +273,7 @@ impl Facts {
     /// The sync modes that the spec lists.
     #[must_use]
     pub fn modes(&self) -> Vec<SyncMode> {
-        let listed = self
-            .spec
-            .as_ref()
-            .and_then(|s| s.get("supported_destination_sync_modes"));
+        let listed = self.spec.as_ref().and_then(|s| s.get("supported_destination_sync_modes"));
         listed
             .and_then(Value::as_array)
             .into_iter()

@@ -33,34 +33,20 @@ pub fn judge(
     wanted: &dyn Fn(&str) -> bool,
     places: &dyn Places,
 ) -> Judged {
-    let mut judged = Judged {
-        rows: Vec::new(),
-        failed: HashSet::new(),
-        readback_errors: Vec::new(),
-    };
+    let mut judged =
+        Judged { rows: Vec::new(), failed: HashSet::new(), readback_errors: Vec::new() };
     // What landed is compared once for all data checks.
     let seen: Vec<Vec<_>> = all
         .iter()
-        .map(|evidence| {
-            evidence
-                .members
-                .iter()
-                .map(|m| data::see(evidence, m))
-                .collect()
-        })
+        .map(|evidence| evidence.members.iter().map(|m| data::see(evidence, m)).collect())
         .collect();
     if facts.readback {
-        judged.readback_errors = seen
-            .iter()
-            .flatten()
-            .flat_map(|seen| data::readback_errors(seen))
-            .collect();
+        judged.readback_errors =
+            seen.iter().flatten().flat_map(|seen| data::readback_errors(seen)).collect();
     }
     for check in checks::all() {
         if !wanted(check.id) {
-            judged
-                .rows
-                .push(row(check, "*", Outcome::NotSelected, None));
+            judged.rows.push(row(check, "*", Outcome::NotSelected, None));
             continue;
         }
         let before = judged.rows.len();
@@ -84,16 +70,12 @@ pub fn judge(
                 if matches!(verdict, Verdict::Fail(_)) {
                     judged.failed.insert(evidence.trial.clone());
                 }
-                judged
-                    .rows
-                    .push(settle(check, scenario, verdict, &evidence.trial, places));
+                judged.rows.push(settle(check, scenario, verdict, &evidence.trial, places));
             }
         }
         if judged.rows.len() == before {
             let why = "no launch of this run could show it".to_owned();
-            judged
-                .rows
-                .push(row(check, "*", Outcome::Inconclusive, Some(why)));
+            judged.rows.push(row(check, "*", Outcome::Inconclusive, Some(why)));
         }
     }
     judged

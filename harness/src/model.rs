@@ -92,12 +92,7 @@ impl<'a> Part<'a> {
     pub fn version(&self) -> Version<'a> {
         match *self {
             Self::Row(version) => version,
-            Self::Bulk(_, origin) => Version {
-                data: "",
-                emitted_at: 0,
-                origin,
-                deliveries: 1,
-            },
+            Self::Bulk(_, origin) => Version { data: "", emitted_at: 0, origin, deliveries: 1 },
         }
     }
 }
@@ -105,19 +100,15 @@ impl<'a> Part<'a> {
 impl<'a> Expected<'a> {
     /// All rows that must have landed, as JSON, with where they come from.
     pub fn rows(&self) -> impl Iterator<Item = (Cow<'a, str>, Version<'a>)> + '_ {
-        self.rows
-            .iter()
-            .flat_map(|part| -> Box<dyn Iterator<Item = _>> {
-                let version = part.version();
-                match *part {
-                    Part::Row(_) => {
-                        Box::new(std::iter::once((Cow::Borrowed(version.data), version)))
-                    }
-                    Part::Bulk(bulk, _) => {
-                        Box::new(bulk.rows().map(move |row| (Cow::Owned(row), version)))
-                    }
+        self.rows.iter().flat_map(|part| -> Box<dyn Iterator<Item = _>> {
+            let version = part.version();
+            match *part {
+                Part::Row(_) => Box::new(std::iter::once((Cow::Borrowed(version.data), version))),
+                Part::Bulk(bulk, _) => {
+                    Box::new(bulk.rows().map(move |row| (Cow::Owned(row), version)))
                 }
-            })
+            }
+        })
     }
 }
 
@@ -129,10 +120,7 @@ pub fn expected<'a>(stream: &Descriptor, syncs: &[Input<'a>]) -> Expected<'a> {
         let Some(configured) = catalog.find(stream) else {
             continue;
         };
-        let origin = Origin {
-            sync: nth,
-            generation: configured.generation_id.unwrap_or(0),
-        };
+        let origin = Origin { sync: nth, generation: configured.generation_id.unwrap_or(0) };
         let sent = sent(stream, steps, origin);
         remove_replaced(&mut state, configured);
         if configured.destination_sync_mode == SyncMode::AppendDedup {
@@ -179,10 +167,7 @@ fn remove_replaced(state: &mut Expected, configured: &ConfiguredStream) {
     rows.retain(|part| match part {
         Part::Row(version) => {
             if !stays(version.origin) {
-                gone.push(Gone {
-                    data: version.data,
-                    reason: Reason::Replaced,
-                });
+                gone.push(Gone { data: version.data, reason: Reason::Replaced });
             }
             stays(version.origin)
         }
@@ -220,26 +205,17 @@ fn dedup<'a>(state: &mut Expected<'a>, configured: &ConfiguredStream, sent: Vec<
             .then(version.emitted_at.cmp(&held.version.emitted_at));
         if order == Ordering::Less {
             let reason = reason_to_go(&held.data);
-            state.gone.push(Gone {
-                data: version.data,
-                reason,
-            });
+            state.gone.push(Gone { data: version.data, reason });
         } else {
             let reason = reason_to_go(&data);
-            state.gone.push(Gone {
-                data: held.version.data,
-                reason,
-            });
+            state.gone.push(Gone { data: held.version.data, reason });
             version.deliveries = 1;
             *held = Current { version, data };
         }
     }
     for (_, Current { version, data }) in current {
         if is_delete(&data) {
-            state.gone.push(Gone {
-                data: version.data,
-                reason: Reason::Deleted,
-            });
+            state.gone.push(Gone { data: version.data, reason: Reason::Deleted });
         } else {
             state.rows.push(Part::Row(version));
         }
@@ -247,18 +223,13 @@ fn dedup<'a>(state: &mut Expected<'a>, configured: &ConfiguredStream, sent: Vec<
 }
 
 fn reason_to_go(winner: &Value) -> Reason {
-    if is_delete(winner) {
-        Reason::Deleted
-    } else {
-        Reason::Outdated
-    }
+    if is_delete(winner) { Reason::Deleted } else { Reason::Outdated }
 }
 
 /// Whether a version says that its row was deleted at the source.
 #[must_use]
 pub fn is_delete(data: &Value) -> bool {
-    data.get("_ab_cdc_deleted_at")
-        .is_some_and(|at| !at.is_null())
+    data.get("_ab_cdc_deleted_at").is_some_and(|at| !at.is_null())
 }
 
 /// The text that rows of the same primary key share.
@@ -273,8 +244,7 @@ pub fn key(data: &Value, primary_key: &[Vec<String>]) -> String {
 }
 
 fn at<'v>(data: &'v Value, path: &[String]) -> &'v Value {
-    path.iter()
-        .fold(data, |value, step| value.get(step).unwrap_or(&Value::Null))
+    path.iter().fold(data, |value, step| value.get(step).unwrap_or(&Value::Null))
 }
 
 /// Which of two versions has the greater cursor; null is lowest, numbers by value, moments that
@@ -286,9 +256,7 @@ fn by_cursor(left: &Value, right: &Value, configured: &ConfiguredStream) -> Orde
     }
     let declared = cursor
         .iter()
-        .fold(&configured.stream.json_schema, |schema, step| {
-            &schema["properties"][step]
-        });
+        .fold(&configured.stream.json_schema, |schema, step| &schema["properties"][step]);
     let is_moment = declared["format"] == "date-time";
     match (at(left, cursor), at(right, cursor)) {
         (Value::Null, Value::Null) => Ordering::Equal,
@@ -320,18 +288,11 @@ mod tests {
                     .collect();
                 let streams: std::collections::HashSet<_> = scenario.syncs[..=last]
                     .iter()
-                    .flat_map(|sync| {
-                        sync.streams
-                            .streams
-                            .iter()
-                            .map(ConfiguredStream::descriptor)
-                    })
+                    .flat_map(|sync| sync.streams.streams.iter().map(ConfiguredStream::descriptor))
                     .collect();
                 for stream in streams {
-                    let mut model: Vec<String> = expected(&stream, &syncs)
-                        .rows()
-                        .map(|(row, _)| canonical(&row))
-                        .collect();
+                    let mut model: Vec<String> =
+                        expected(&stream, &syncs).rows().map(|(row, _)| canonical(&row)).collect();
                     let mut by_hand: Vec<String> = scenario.syncs[last]
                         .expected
                         .iter()
@@ -341,19 +302,11 @@ mod tests {
                     model.sort();
                     by_hand.sort();
                     compared += by_hand.len();
-                    assert_eq!(
-                        model,
-                        by_hand,
-                        "{}, sync {}, {stream}",
-                        scenario.id,
-                        last + 1
-                    );
+                    assert_eq!(model, by_hand, "{}, sync {}, {stream}", scenario.id, last + 1);
                 }
                 for (stream, _) in &scenario.syncs[last].expected {
                     assert!(
-                        syncs
-                            .iter()
-                            .any(|(catalog, _)| catalog.find(stream).is_some()),
+                        syncs.iter().any(|(catalog, _)| catalog.find(stream).is_some()),
                         "{}: {stream} is in no catalog",
                         scenario.id
                     );
@@ -400,11 +353,7 @@ mod tests {
             ("c", r#""a""#, r#""b""#),
             ("c", r#""10""#, r#""9""#),
             // The second is later, although its text is lower.
-            (
-                "at",
-                r#""2026-01-01T01:00:00+02:00""#,
-                r#""2026-01-01T00:00:00Z""#,
-            ),
+            ("at", r#""2026-01-01T01:00:00+02:00""#, r#""2026-01-01T00:00:00Z""#),
             ("at", "null", r#""0001-01-01T00:00:00Z""#),
         ] {
             let row = |value| format!(r#"{{"id":1,"{cursor}":{value}}}"#);
@@ -413,11 +362,7 @@ mod tests {
             // Neither the order of arrival nor the time of emission counts.
             for rows in [[(1, &*low), (2, &*high)], [(2, &*high), (9, &*low)]] {
                 assert_eq!(left(&stream, &[&rows]), [&*high], "{rows:?}");
-                assert_eq!(
-                    left(&stream, &[&rows[..1], &rows[1..]]),
-                    [&*high],
-                    "{rows:?}"
-                );
+                assert_eq!(left(&stream, &[&rows[..1], &rows[1..]]), [&*high], "{rows:?}");
             }
         }
     }
@@ -442,11 +387,7 @@ mod tests {
         let row = |id, c| format!(r#"{{"id":{id},"c":{c}}}"#);
         let same = [(1, &*row("1", 1)), (1, &*row("1.0", 2))];
         assert_eq!(left(&stream, &[&same]), [row("1.0", 2)]);
-        let apart = [
-            (1, &*row("1", 1)),
-            (1, &*row("\"1\"", 2)),
-            (1, &*row("null", 1)),
-        ];
+        let apart = [(1, &*row("1", 1)), (1, &*row("\"1\"", 2)), (1, &*row("null", 1))];
         assert_eq!(left(&stream, &[&apart]).len(), 3);
         let delete = r#"{"id":1,"c":5,"_ab_cdc_deleted_at":"2026-01-01"}"#;
         assert!(left(&stream, &[&[(1, &*row("1", 1)), (1, delete)]]).is_empty());

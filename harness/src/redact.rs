@@ -26,11 +26,7 @@ pub struct Secrets {
 }
 
 /// What stands in a URL as it is.
-const URL: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[derive(Debug, Clone)]
 struct Secret {
@@ -52,10 +48,7 @@ impl Secrets {
             if value.len() < SHORTEST {
                 all.short.push(pointer);
             } else {
-                all.secrets.push(Secret {
-                    pointer,
-                    forms: forms(&value),
-                });
+                all.secrets.push(Secret { pointer, forms: forms(&value) });
             }
         }
         all
@@ -85,11 +78,7 @@ impl Secrets {
     #[must_use]
     pub fn config(&self, config: &Value) -> Value {
         let mut config = config.clone();
-        let pointers = self
-            .secrets
-            .iter()
-            .map(|secret| &secret.pointer)
-            .chain(&self.short);
+        let pointers = self.secrets.iter().map(|secret| &secret.pointer).chain(&self.short);
         for pointer in pointers {
             if let Some(value) = config.pointer_mut(pointer) {
                 *value = Value::from(marker(pointer));
@@ -118,10 +107,7 @@ impl Secrets {
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut transcript = Transcript {
-            stdout: vec![Output {
-                at: 0,
-                bytes: text.as_bytes().to_vec(),
-            }],
+            stdout: vec![Output { at: 0, bytes: text.as_bytes().to_vec() }],
             ..Transcript::default()
         };
         self.redact(&mut transcript);
@@ -171,10 +157,7 @@ fn find(config: &Value, schema: &Value, pointer: &str, found: &mut Vec<(String, 
 
 fn forms(secret: &str) -> Vec<Vec<u8>> {
     let json = Value::from(secret).to_string();
-    let json = json
-        .strip_prefix('"')
-        .and_then(|json| json.strip_suffix('"'))
-        .unwrap_or(&json);
+    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
     let json = json.to_owned();
     let url = utf8_percent_encode(secret, URL).to_string();
     let mut forms = vec![secret.to_owned(), json, url];
@@ -225,16 +208,9 @@ mod tests {
 
     #[test]
     fn every_form_is_replaced() {
-        for leak in [
-            r#"login p@ss "word""#,
-            r#"login p@ss \"word\""#,
-            "login p%40ss%20%22word%22",
-        ] {
-            assert_eq!(
-                secrets().text(leak),
-                "login [touchdown: secret /auth/password]",
-                "{leak}"
-            );
+        for leak in [r#"login p@ss "word""#, r#"login p@ss \"word\""#, "login p%40ss%20%22word%22"]
+        {
+            assert_eq!(secrets().text(leak), "login [touchdown: secret /auth/password]", "{leak}");
         }
         assert_eq!(secrets().text("nothing 1"), "nothing 1");
     }

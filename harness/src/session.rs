@@ -50,9 +50,7 @@ pub enum SessionError {
 /// Carries out a plan. The report is complete whatever the subject did; the error is ours.
 pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
     let start = Instant::now();
-    listener(&Event::Started {
-        subject: &plan.subject.shown(),
-    });
+    listener(&Event::Started { subject: &plan.subject.shown() });
     keep::prepare(&plan.out)?;
     let runner = Runner::new(plan, listener)?;
     let mut session = Session {
@@ -108,9 +106,7 @@ impl Session<'_> {
             .and_then(|evidence| evidence.launches.first()?.statuses().next())
             .map(|(_, status)| status.clone());
         self.split(&scenarios)?;
-        Ok(INTERRUPTED
-            .load(Ordering::SeqCst)
-            .then_some(Trouble::Interrupted))
+        Ok(INTERRUPTED.load(Ordering::SeqCst).then_some(Trouble::Interrupted))
     }
 
     /// Runs jobs, so many at a time, and keeps their evidence in the order of the jobs.
@@ -139,8 +135,7 @@ impl Session<'_> {
         });
         let mut done = done.into_inner().unwrap_or_default();
         done.sort_by_key(|(nth, _)| *nth);
-        self.evidence
-            .extend(done.into_iter().map(|(_, evidence)| evidence));
+        self.evidence.extend(done.into_iter().map(|(_, evidence)| evidence));
     }
 
     /// Asks for the spec, twice. What cannot even do this cannot be tested.
@@ -159,14 +154,11 @@ impl Session<'_> {
             }
         }
         self.evidence.push(first);
-        if let Ok(again) = self
-            .runner
-            .run(Job::bare("spec-stdin-open", Purpose::SpecInputHeldOpen))
+        if let Ok(again) = self.runner.run(Job::bare("spec-stdin-open", Purpose::SpecInputHeldOpen))
         {
             let launch = again.launches.first();
-            self.facts.spec_again = launch
-                .and_then(|launch| launch.specs().next())
-                .map(|(_, spec)| spec.clone());
+            self.facts.spec_again =
+                launch.and_then(|launch| launch.specs().next()).map(|(_, spec)| spec.clone());
             self.evidence.push(again);
         }
         None
@@ -193,10 +185,7 @@ impl Session<'_> {
             jobs.push(Job::bare("check", Purpose::CheckWorking));
         }
         if let Some(schema) = self.facts.connection_specification() {
-            for (nth, bad) in configs::invalid(&config.value, schema)
-                .into_iter()
-                .enumerate()
-            {
+            for (nth, bad) in configs::invalid(&config.value, schema).into_iter().enumerate() {
                 let id = format!("check-invalid-{}", nth + 1);
                 let path = self.runner.write_config(&id, &bad.config)?;
                 let mut job = Job::bare(&id, Purpose::CheckInvalid);
@@ -223,10 +212,7 @@ impl Session<'_> {
 
     /// A write that has to fail: the smallest scenario with a config that violates the spec.
     fn failing_write(&self, scenarios: &[Scenario]) -> Result<Option<Job>, SessionError> {
-        let Some((_, path, _)) = self
-            .bad_configs
-            .iter()
-            .find(|(id, ..)| id.contains("invalid"))
+        let Some((_, path, _)) = self.bad_configs.iter().find(|(id, ..)| id.contains("invalid"))
         else {
             return Ok(None);
         };
@@ -242,13 +228,7 @@ impl Session<'_> {
         "write-invalid".clone_into(&mut one.id);
         let mut trials = pack::pack(&[one], &self.apart("invalid"), 0)?;
         Ok(trials.pop().map(|trial| {
-            let mut job = Job::write(
-                Purpose::WriteInvalid,
-                Trial {
-                    members: vec![],
-                    ..trial
-                },
-            );
+            let mut job = Job::write(Purpose::WriteInvalid, Trial { members: vec![], ..trial });
             job.config = Some(path.clone());
             job
         }))
@@ -256,10 +236,7 @@ impl Session<'_> {
 
     /// Names beside the run's own, for a trial that must not meet the others.
     fn apart(&self, tail: &str) -> Names {
-        Names {
-            run: format!("{}_{tail}", self.plan.names.run),
-            ..self.plan.names.clone()
-        }
+        Names { run: format!("{}_{tail}", self.plan.names.run), ..self.plan.names.clone() }
     }
 
     /// Whether the spec lists a sync mode; a spec that lists none is asked for all.
@@ -275,13 +252,7 @@ impl Session<'_> {
             let mut streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
             streams.all(|stream| self.offers(stream.destination_sync_mode))
         };
-        self.plan
-            .scenarios
-            .iter()
-            .filter(wanted)
-            .filter(can)
-            .cloned()
-            .collect()
+        self.plan.scenarios.iter().filter(wanted).filter(can).cloned().collect()
     }
 
     /// Where scenarios that travelled together failed, each is run alone, so that one of them
@@ -297,11 +268,8 @@ impl Session<'_> {
                 })
         });
         let Some(failed) = failed else { return Ok(()) };
-        let members: HashSet<String> = self.evidence[failed]
-            .members
-            .iter()
-            .map(|m| m.scenario.clone())
-            .collect();
+        let members: HashSet<String> =
+            self.evidence[failed].members.iter().map(|m| m.scenario.clone()).collect();
         let mut jobs = Vec::new();
         for scenario in scenarios.iter().filter(|s| members.contains(&s.id)) {
             let one = std::slice::from_ref(scenario);
@@ -322,10 +290,7 @@ impl Session<'_> {
         let mut judged = judging::judge(&self.evidence, &self.facts, &wanted, &places);
         self.explain_gaps(&mut judged, trouble.as_ref());
         let trouble = trouble.or_else(|| {
-            judged
-                .readback_errors
-                .first()
-                .map(|error| Trouble::Readback(error.clone()))
+            judged.readback_errors.first().map(|error| Trouble::Readback(error.clone()))
         });
         // Verdicts are worth more than the folder that they could not be kept in.
         let (kept, unkept) = match places.keep(&judged) {
@@ -340,11 +305,7 @@ impl Session<'_> {
         Report {
             touchdown: env!("CARGO_PKG_VERSION"),
             subject: SubjectInfo {
-                kind: if plan.is_reference {
-                    "reference"
-                } else {
-                    "command"
-                },
+                kind: if plan.is_reference { "reference" } else { "command" },
                 command: plan.subject.shown(),
             },
             seed: plan.seed,

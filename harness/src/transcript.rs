@@ -95,11 +95,7 @@ impl std::fmt::Display for Stop {
         match self {
             Self::TimeLimit(s) => write!(f, "it made no progress for {s} s"),
             Self::LineLimit(bytes) => {
-                write!(
-                    f,
-                    "it printed more than {} MiB without a newline",
-                    bytes >> 20
-                )
+                write!(f, "it printed more than {} MiB without a newline", bytes >> 20)
             }
             Self::OutputLimit(bytes) => write!(f, "it printed more than {} MiB", bytes >> 20),
             Self::TooManyLines(lines) => write!(f, "it printed more than {lines} lines"),

@@ -89,33 +89,21 @@ struct Integer(i64);
 impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = serde_json::Number::deserialize(deserializer)?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "only whole floats are taken"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "only whole floats are taken")]
         let whole = |float: f64| (float.fract() == 0.0).then_some(float as i64);
         let value = number.as_i64().or_else(|| number.as_f64().and_then(whole));
-        value
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("expected an integer"))
+        value.map(Self).ok_or_else(|| serde::de::Error::custom("expected an integer"))
     }
 }
 
 /// Reads and examines a catalog; anything that could not be done as asked is refused here.
 pub fn load(path: &Path, default_namespace: &str) -> Result<Vec<Stream>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::config(
-            format!("The catalog file {} cannot be read.", path.display()),
-            error,
-        )
+        Failure::config(format!("The catalog file {} cannot be read.", path.display()), error)
     })?;
     let catalog: Catalog = serde_json::from_str(&text)
         .map_err(|error| Failure::config("The catalog is not a configured catalog.", error))?;
-    let streams: Vec<_> = catalog
-        .streams
-        .into_iter()
-        .map(examine)
-        .collect::<Result<_, _>>()?;
+    let streams: Vec<_> = catalog.streams.into_iter().map(examine).collect::<Result<_, _>>()?;
     let mut seen = HashSet::new();
     for stream in &streams {
         let namespace = stream.namespace.as_deref().unwrap_or(default_namespace);
@@ -132,11 +120,7 @@ pub fn load(path: &Path, default_namespace: &str) -> Result<Vec<Stream>, Failure
 }
 
 fn examine(configured: Configured) -> Result<Stream, Failure> {
-    let Configured {
-        stream,
-        destination_sync_mode,
-        ..
-    } = configured;
+    let Configured { stream, destination_sync_mode, .. } = configured;
     let refuse = |message: String| {
         let internal = format!("destination_sync_mode {destination_sync_mode}");
         Err(Failure::config(message, internal).of_stream(stream.namespace.as_deref(), &stream.name))
@@ -153,23 +137,15 @@ fn examine(configured: Configured) -> Result<Stream, Failure> {
         }
     };
     let key = configured.primary_key.filter(|key| !key.is_empty());
-    let key = key
-        .or(stream.source_defined_primary_key)
-        .unwrap_or_default();
+    let key = key.or(stream.source_defined_primary_key).unwrap_or_default();
     if mode == Mode::Dedup && key.is_empty() {
-        return refuse(format!(
-            "Stream {:?} needs a primary key for append_dedup.",
-            stream.name
-        ));
+        return refuse(format!("Stream {:?} needs a primary key for append_dedup.", stream.name));
     }
     let (generation, minimum) = (configured.generation_id, configured.minimum_generation_id);
     let (generation, minimum) = (generation.map(|id| id.0), minimum.map(|id| id.0));
     if minimum.is_some_and(|minimum| minimum > 0) && minimum > generation {
         // This sync's own rows would be older than what is to be kept.
-        return refuse(format!(
-            "Stream {:?} has a minimum above its generation.",
-            stream.name
-        ));
+        return refuse(format!("Stream {:?} has a minimum above its generation.", stream.name));
     }
     let cursor = configured.cursor_field.filter(|cursor| !cursor.is_empty());
     Ok(Stream {
@@ -189,10 +165,6 @@ fn examine(configured: Configured) -> Result<Stream, Failure> {
 fn columns(schema: Option<&RawValue>) -> Vec<String> {
     let schema = schema.and_then(|schema| serde_json::from_str(schema.get()).ok());
     let schema: serde_json::Value = schema.unwrap_or_default();
-    let properties = schema
-        .get("properties")
-        .and_then(|properties| properties.as_object());
-    properties
-        .map(|properties| properties.keys().cloned().collect())
-        .unwrap_or_default()
+    let properties = schema.get("properties").and_then(|properties| properties.as_object());
+    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
 }

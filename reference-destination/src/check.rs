@@ -16,9 +16,7 @@ pub fn run(path: &Path, faults: Faults, output: &mut Output) -> Result<(), Stop>
     let text = config::read(path)?;
     output.log_config(&text)?;
     if faults.has(Fault::CheckDawdles) {
-        let millis = std::env::var("DAWDLE_MS")
-            .ok()
-            .and_then(|millis| millis.parse().ok());
+        let millis = std::env::var("DAWDLE_MS").ok().and_then(|millis| millis.parse().ok());
         std::thread::sleep(Duration::from_millis(millis.unwrap_or(2000)));
     }
     let outcome = match Config::parse(&text) {
@@ -60,16 +58,10 @@ pub fn run(path: &Path, faults: Faults, output: &mut Output) -> Result<(), Stop>
 fn connect(config: &Config, faults: Faults) -> Result<(), Failure> {
     let folder = config.path.parent();
     if folder.is_some_and(|folder| !folder.is_dir()) {
-        return Err(Failure::config(
-            "The folder of path does not exist.",
-            "no such folder",
-        ));
+        return Err(Failure::config("The folder of path does not exist.", "no such folder"));
     }
     if config.path.is_dir() {
-        return Err(Failure::config(
-            "The path is a folder, and not a file.",
-            "is a directory",
-        ));
+        return Err(Failure::config("The path is a folder, and not a file.", "is a directory"));
     }
     if faults.has(Fault::WriteForbidden) {
         if config.path.exists() {

@@ -68,10 +68,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let asked = cli
-        .fault
-        .or_else(|| std::env::var("FAULT").ok())
-        .unwrap_or_default();
+    let asked = cli.fault.or_else(|| std::env::var("FAULT").ok()).unwrap_or_default();
     let faults = match Faults::parse(&asked) {
         Ok(faults) => faults,
         Err(message) => {
@@ -81,18 +78,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut output = Output::new(faults);
     let outcome = match &cli.command {
-        Command::Read {
-            config,
-            stream,
-            namespace,
-        } => {
+        Command::Read { config, stream, namespace } => {
             return conclude_read(&read::run(config, namespace.as_deref(), stream));
         }
         Command::Spec => spec::run(faults, &mut output),
         Command::Check { config } => check::run(config, faults, &mut output),
-        Command::Write {
-            config, catalog, ..
-        } => write::run(config, catalog, faults, &mut output),
+        Command::Write { config, catalog, .. } => write::run(config, catalog, faults, &mut output),
     };
     let wrote = outcome.is_ok() && matches!(cli.command, Command::Write { .. });
     let code = conclude(outcome, faults, &mut output);

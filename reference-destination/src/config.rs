@@ -54,12 +54,8 @@ impl Config {
             Failure::config("The configuration is not valid JSON.", format!("at {at}"))
         })?;
         validate(&source)?;
-        let text = |pointer: &str| {
-            source
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
+        let text =
+            |pointer: &str| source.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let durability = match text("/durability/mode").as_deref() {
             Some("normal") => {
                 let checkpoint_pages = count(&source, "/durability/checkpoint_pages");
@@ -84,14 +80,8 @@ impl Config {
 /// An integer property, which JSON Schema lets be written as `5.0` too.
 fn count(source: &Value, pointer: &str) -> Option<u64> {
     let number = source.pointer(pointer)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates"
-    )]
-    number
-        .as_u64()
-        .or_else(|| number.as_f64().map(|float| float as u64))
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    number.as_u64().or_else(|| number.as_f64().map(|float| float as u64))
 }
 
 fn validate(config: &Value) -> Result<(), Failure> {
@@ -100,11 +90,7 @@ fn validate(config: &Value) -> Result<(), Failure> {
     let Err(error) = validator.validate(config) else {
         return Ok(());
     };
-    let at = error
-        .instance_path()
-        .as_str()
-        .trim_start_matches('/')
-        .replace('/', ".");
+    let at = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
     // Masked: the message says what is expected, and not what was found there.
     let mut what = error.masked().to_string();
     if matches!(error.kind(), ValidationErrorKind::OneOfNotValid { .. }) {
@@ -115,10 +101,7 @@ fn validate(config: &Value) -> Result<(), Failure> {
     } else {
         format!("The configuration is invalid at \"{at}\": {what}")
     };
-    Err(Failure::config(
-        message,
-        format!("violates {}", error.schema_path()),
-    ))
+    Err(Failure::config(message, format!("violates {}", error.schema_path())))
 }
 
 #[cfg(test)]
@@ -126,10 +109,7 @@ mod tests {
     use super::*;
 
     fn message(text: &str) -> String {
-        Config::parse(text)
-            .err()
-            .map(|failure| failure.message)
-            .unwrap_or_default()
+        Config::parse(text).err().map(|failure| failure.message).unwrap_or_default()
     }
 
     #[test]
@@ -140,10 +120,7 @@ mod tests {
     #[test]
     fn a_value_of_the_wrong_type_is_not_quoted() {
         let message = message(r#"{"path": "a.db", "passphrase": 918273}"#);
-        assert!(
-            message.contains("\"passphrase\"") && !message.contains("918273"),
-            "{message}"
-        );
+        assert!(message.contains("\"passphrase\"") && !message.contains("918273"), "{message}");
     }
 
     #[test]
@@ -161,13 +138,8 @@ mod tests {
     #[test]
     fn each_form_of_durability_is_told_apart() {
         let text = r#"{"path": "a", "durability": {"mode": "normal", "checkpoint_pages": 9}}"#;
-        let normal = Durability::Normal {
-            checkpoint_pages: Some(9),
-        };
-        assert_eq!(
-            Config::parse(text).ok().map(|config| config.durability),
-            Some(normal)
-        );
+        let normal = Durability::Normal { checkpoint_pages: Some(9) };
+        assert_eq!(Config::parse(text).ok().map(|config| config.durability), Some(normal));
         assert!(message(r#"{"path": "a", "durability": {"mode": "odd"}}"#).contains("durability"));
     }
 }

@@ -34,12 +34,7 @@ impl Failure {
     }
 
     fn new(kind: FailureType, message: impl Into<String>, internal: impl fmt::Display) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            internal: internal.to_string(),
-            stream: None,
-        }
+        Self { kind, message: message.into(), internal: internal.to_string(), stream: None }
     }
 
     /// The same failure, with the stream that it is about.
@@ -54,23 +49,19 @@ impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
         let (kind, message) = match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
-                FailureType::Transient,
-                "The database is locked by another program.",
-            ),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                (FailureType::Transient, "The database is locked by another program.")
+            }
             Some(ErrorCode::DiskFull) => (FailureType::System, "The disk is full."),
-            Some(ErrorCode::NotADatabase) => (
-                FailureType::Config,
-                "The file at path is not a SQLite database.",
-            ),
-            Some(ErrorCode::CannotOpen) => (
-                FailureType::Config,
-                "The file at path cannot be opened or created.",
-            ),
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => (
-                FailureType::Config,
-                "The database at path cannot be written to.",
-            ),
+            Some(ErrorCode::NotADatabase) => {
+                (FailureType::Config, "The file at path is not a SQLite database.")
+            }
+            Some(ErrorCode::CannotOpen) => {
+                (FailureType::Config, "The file at path cannot be opened or created.")
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                (FailureType::Config, "The database at path cannot be written to.")
+            }
             _ => (FailureType::System, "The database reported an error."),
         };
         Self::new(kind, message, error)

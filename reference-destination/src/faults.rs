@@ -164,16 +164,9 @@ impl Faults {
 /// What to say about a name that is in no row: names that share a word with it, then all of them.
 fn unknown(name: &str) -> String {
     let shares_a_word = |fault: &&Fault| {
-        fault
-            .name()
-            .split('-')
-            .any(|word| word.len() > 2 && name.split('-').any(|w| w == word))
+        fault.name().split('-').any(|word| word.len() > 2 && name.split('-').any(|w| w == word))
     };
-    let alike: Vec<_> = Fault::ALL
-        .iter()
-        .filter(shares_a_word)
-        .map(|f| f.name())
-        .collect();
+    let alike: Vec<_> = Fault::ALL.iter().filter(shares_a_word).map(|f| f.name()).collect();
     let mut text = format!("there is no fault named {name:?}");
     if !alike.is_empty() {
         let _ = write!(text, "; did you mean {}?", alike.join(", "));
@@ -191,14 +184,8 @@ mod tests {
     fn names_are_distinct_and_kebab_case() {
         for (index, fault) in Fault::ALL.iter().enumerate() {
             let name = fault.name();
-            assert!(
-                name.chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-            );
-            assert!(
-                !Fault::ALL[..index].iter().any(|other| other.name() == name),
-                "{name} twice"
-            );
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+            assert!(!Fault::ALL[..index].iter().any(|other| other.name() == name), "{name} twice");
             assert!(Faults::parse(name).is_ok_and(|faults| faults.has(*fault)));
         }
     }
@@ -206,10 +193,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_likely_ones() {
         let message = Faults::parse("skip-first").unwrap_err();
-        assert!(
-            message.contains("did you mean skip-null-states, skip-first-state"),
-            "{message}"
-        );
+        assert!(message.contains("did you mean skip-null-states, skip-first-state"), "{message}");
         assert!(message.contains("never-exits"), "{message}");
     }
 }

@@ -65,9 +65,7 @@ impl Input {
 }
 
 fn lines(chunk: io::Result<Vec<u8>>) -> Result<Next, Failure> {
-    chunk
-        .map(Next::Lines)
-        .map_err(|error| Failure::system("The input cannot be read.", error))
+    chunk.map(Next::Lines).map_err(|error| Failure::system("The input cannot be read.", error))
 }
 
 /// Sends whole lines until the end, or until nobody wants them any more.
@@ -98,10 +96,7 @@ fn read(stdin: &mut impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
         if let Some(newline) = newline {
             let rest = buffer.split_off(filled - count + newline + 1);
             filled = rest.len();
-            if chunks
-                .send(Ok(std::mem::replace(&mut buffer, rest)))
-                .is_err()
-            {
+            if chunks.send(Ok(std::mem::replace(&mut buffer, rest))).is_err() {
                 return;
             }
         }
@@ -132,9 +127,6 @@ mod tests {
         read(&mut Pieces(vec![b"a\nb", b"c", b"d\ne\nf", b"g"]), &sender);
         drop(sender);
         let chunks: Vec<_> = chunks.into_iter().map(Result::unwrap).collect();
-        assert_eq!(
-            chunks,
-            [b"a\n".to_vec(), b"bcd\ne\n".to_vec(), b"fg".to_vec()]
-        );
+        assert_eq!(chunks, [b"a\n".to_vec(), b"bcd\ne\n".to_vec(), b"fg".to_vec()]);
     }
 }

@@ -88,13 +88,7 @@ impl<'de> Visitor<'de> for Pick<'_, '_, 'de> {
 pub fn members<'a>(object: &'a str, names: &[&str], slots: &mut [Option<&'a RawValue>]) {
     slots.fill(None);
     let mut deserializer = serde_json::Deserializer::from_str(object);
-    if (Pick {
-        names,
-        slots: &mut *slots,
-    })
-    .deserialize(&mut deserializer)
-    .is_err()
-    {
+    if (Pick { names, slots: &mut *slots }).deserialize(&mut deserializer).is_err() {
         slots.fill(None);
     }
 }
@@ -133,10 +127,8 @@ pub fn entries(object: &str) -> serde_json::Result<Vec<(&str, &str)>> {
 /// Writes an object of members that are JSON text already.
 #[must_use]
 pub fn object<K: AsRef<str>, V: AsRef<str>>(entries: &[(K, V)]) -> String {
-    let members: Vec<_> = entries
-        .iter()
-        .map(|(key, value)| format!("{}:{}", key.as_ref(), value.as_ref()))
-        .collect();
+    let members: Vec<_> =
+        entries.iter().map(|(key, value)| format!("{}:{}", key.as_ref(), value.as_ref())).collect();
     format!("{{{}}}", members.join(","))
 }
 
@@ -153,15 +145,8 @@ mod tests {
     #[test]
     fn members_are_found_past_what_no_string_type_can_hold() {
         let mut slots = [None, None];
-        members(
-            r#"{"\ud800":1,"a":[1e5],"b\u0062":"\udfff","a":2}"#,
-            &["a", "bb"],
-            &mut slots,
-        );
-        assert_eq!(
-            slots.map(|slot| slot.map(RawValue::get)),
-            [Some("2"), Some(r#""\udfff""#)]
-        );
+        members(r#"{"\ud800":1,"a":[1e5],"b\u0062":"\udfff","a":2}"#, &["a", "bb"], &mut slots);
+        assert_eq!(slots.map(|slot| slot.map(RawValue::get)), [Some("2"), Some(r#""\udfff""#)]);
     }
 
     #[test]

@@ -51,17 +51,11 @@ pub fn decode(line: &[u8]) -> Result<Message<'_>, Undecodable> {
             let record = envelope.record.ok_or("a RECORD without a record")?;
             checked(serde_json::from_str(record.get()).map_err(|error| describe(&error))?)
         }
-        "STATE" => Ok(Message::State(
-            envelope.state.ok_or("a STATE without a state")?,
-        )),
+        "STATE" => Ok(Message::State(envelope.state.ok_or("a STATE without a state")?)),
         "TRACE" => {
-            let trace = envelope
-                .trace
-                .map(|trace| serde_json::from_str::<Trace>(trace.get()));
+            let trace = envelope.trace.map(|trace| serde_json::from_str::<Trace>(trace.get()));
             Ok(match trace {
-                Some(Ok(Trace {
-                    stream_status: Some(status),
-                })) => Message::Status(status),
+                Some(Ok(Trace { stream_status: Some(status) })) => Message::Status(status),
                 Some(Ok(_)) => Message::Other,
                 _ => Message::Ignored("a trace of an unknown form"),
             })
@@ -91,10 +85,7 @@ pub fn millis(emitted_at: &RawValue) -> Result<i64, Undecodable> {
         return Ok(millis);
     }
     match text.parse::<f64>() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "`as` saturates; times are far below"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates; times are far below")]
         Ok(millis) if millis.is_finite() => Ok(millis as i64),
         _ => Err("emitted_at of a record is no number".to_owned()),
     }
@@ -121,28 +112,17 @@ mod tests {
 
     #[test]
     fn what_is_none_is_ignored() {
-        for line in [
-            "",
-            "  \r",
-            "plain text",
-            "[]",
-            r#"{"hello":1}"#,
-            r#"{"type":"POTATO","x":1}"#,
-        ] {
+        for line in ["", "  \r", "plain text", "[]", r#"{"hello":1}"#, r#"{"type":"POTATO","x":1}"#]
+        {
             let message = decode(line.as_bytes());
-            assert!(
-                matches!(message, Ok(Message::Other | Message::Ignored(_))),
-                "{line}"
-            );
+            assert!(matches!(message, Ok(Message::Other | Message::Ignored(_))), "{line}");
         }
     }
 
     #[test]
     fn a_record_keeps_its_data_as_written() {
         let line = br#"{"type":"RECORD","new":{},"record":{"stream":"s","data":{"a": 1.50,"b":"\ud800"},"emitted_at":1.7E12}}"#;
-        let Ok(Message::Record(record)) = decode(line) else {
-            panic!("no record")
-        };
+        let Ok(Message::Record(record)) = decode(line) else { panic!("no record") };
         assert_eq!(record.data.get(), r#"{"a": 1.50,"b":"\ud800"}"#);
         assert_eq!(millis(record.emitted_at), Ok(1_700_000_000_000));
     }

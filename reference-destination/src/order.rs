@@ -60,37 +60,20 @@ impl Decimal {
     /// Reads a JSON number.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let (negative, text) = text
-            .strip_prefix('-')
-            .map_or((false, text), |rest| (true, rest));
+        let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (mantissa, power) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let all: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
         let Some(first) = all.iter().position(|digit| *digit != b'0') else {
-            return Self {
-                negative: false,
-                exponent: 0,
-                digits: Vec::new(),
-            };
+            return Self { negative: false, exponent: 0, digits: Vec::new() };
         };
-        let last = all
-            .iter()
-            .rposition(|digit| *digit != b'0')
-            .unwrap_or(first);
+        let last = all.iter().rposition(|digit| *digit != b'0').unwrap_or(first);
         // A power beyond i64 has no number that anybody could mean.
-        let beyond = if power.starts_with('-') {
-            i64::MIN / 2
-        } else {
-            i64::MAX / 2
-        };
+        let beyond = if power.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 };
         let power = power.parse::<i64>().unwrap_or(beyond);
         let shift = i64::try_from(whole.len()).unwrap_or(0) - i64::try_from(first).unwrap_or(0);
         let digits = all[first..=last].to_vec();
-        Self {
-            negative,
-            exponent: power.saturating_add(shift),
-            digits,
-        }
+        Self { negative, exponent: power.saturating_add(shift), digits }
     }
 
     fn encode(&self, bytes: &mut Vec<u8>) {
@@ -186,13 +169,9 @@ mod tests {
 
     #[test]
     fn equal_values_have_equal_bytes_however_they_are_written() {
-        for pair in [
-            ["1", "1.0"],
-            ["10e-1", "1"],
-            ["-0.0", "0"],
-            ["1e2", "100"],
-            ["\"a\"", "\"\\u0061\""],
-        ] {
+        for pair in
+            [["1", "1.0"], ["10e-1", "1"], ["-0.0", "0"], ["1e2", "100"], ["\"a\"", "\"\\u0061\""]]
+        {
             assert_eq!(bytes(pair[0]), bytes(pair[1]), "{pair:?}");
         }
     }

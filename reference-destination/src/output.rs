@@ -30,11 +30,7 @@ impl Output {
     /// An output that commits the given faults.
     #[must_use]
     pub fn new(faults: Faults) -> Self {
-        Self {
-            faults,
-            started: Instant::now(),
-            block: Vec::new(),
-        }
+        Self { faults, started: Instant::now(), block: Vec::new() }
     }
 
     /// Writes whole lines, and has them out when it returns.
@@ -164,8 +160,6 @@ pub fn descriptor(namespace: Option<&str>, name: &str) -> Value {
 /// The time, in milliseconds since the epoch.
 #[must_use]
 pub fn now_millis() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

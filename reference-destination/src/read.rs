@@ -28,20 +28,9 @@ pub fn run(path: &Path, namespace: Option<&str>, name: &str) -> Result<(), Stop>
     let mut out = BufWriter::new(io::stdout().lock());
     while let Some(row) = rows.next()? {
         let damaged = |error| Failure::system("A stored row is damaged.", error);
-        let text = |index| {
-            row.get_ref(index)
-                .map(|value| value.as_str().unwrap_or_default())
-        };
-        let data = text(4)?
-            .trim()
-            .strip_suffix('}')
-            .ok_or("no object")
-            .map_err(damaged)?;
-        let comma = if data.trim_end().ends_with('{') {
-            ""
-        } else {
-            ","
-        };
+        let text = |index| row.get_ref(index).map(|value| value.as_str().unwrap_or_default());
+        let data = text(4)?.trim().strip_suffix('}').ok_or("no object").map_err(damaged)?;
+        let comma = if data.trim_end().ends_with('{') { "" } else { "," };
         let extracted_at: i64 = row.get(1)?;
         let generation = row.get::<_, Option<i64>>(3)?;
         let generation = generation.map_or_else(|| "null".to_owned(), |id| id.to_string());

@@ -215,11 +215,7 @@ fn spoil(spec: &mut Value, faults: Faults) {
         add(schema, "label", json!({"type": "array"}));
     }
     if faults.has(Fault::SpecRepeatedEnum) {
-        add(
-            schema,
-            "label",
-            json!({"type": "string", "enum": ["daily", "weekly", "daily"]}),
-        );
+        add(schema, "label", json!({"type": "string", "enum": ["daily", "weekly", "daily"]}));
     }
     if faults.has(Fault::SpecClosedProperties) {
         schema["properties"]["flush"]["additionalProperties"] = json!(false);
@@ -228,11 +224,7 @@ fn spoil(spec: &mut Value, faults: Faults) {
         add(schema, "api_key", json!({"type": "string"}));
     }
     if faults.has(Fault::SpecDateUnpatterned) {
-        add(
-            schema,
-            "not_after",
-            json!({"type": "string", "format": "date"}),
-        );
+        add(schema, "not_after", json!({"type": "string", "format": "date"}));
     }
     if faults.has(Fault::SpecUntitledProperty) {
         add(schema, "label", json!({"type": "string"}));
@@ -267,23 +259,11 @@ mod tests {
     #[test]
     fn each_spec_fault_changes_the_spec() {
         let whole = message(Faults::default());
-        for fault in Fault::ALL
-            .iter()
-            .filter(|fault| fault.name().starts_with("spec-"))
-        {
-            let printed_otherwise = [
-                Fault::SpecAbsent,
-                Fault::SpecTwice,
-                Fault::SpecReadsStdin,
-                Fault::SpecInWrite,
-            ];
+        for fault in Fault::ALL.iter().filter(|fault| fault.name().starts_with("spec-")) {
+            let printed_otherwise =
+                [Fault::SpecAbsent, Fault::SpecTwice, Fault::SpecReadsStdin, Fault::SpecInWrite];
             let changed = message(Faults::one(*fault)) != whole;
-            assert_eq!(
-                changed,
-                !printed_otherwise.contains(fault),
-                "{}",
-                fault.name()
-            );
+            assert_eq!(changed, !printed_otherwise.contains(fault), "{}", fault.name());
         }
     }
 
@@ -298,11 +278,7 @@ mod tests {
             let validator = jsonschema::draft7::new(schema);
             let compiles = *fault != Fault::SpecMisspeltType;
             assert_eq!(validator.is_ok(), compiles, "{}", fault.name());
-            assert!(
-                validator.is_ok_and(|v| v.is_valid(&config)) || !compiles,
-                "{}",
-                fault.name()
-            );
+            assert!(validator.is_ok_and(|v| v.is_valid(&config)) || !compiles, "{}", fault.name());
         }
     }
 }

@@ -71,25 +71,16 @@ impl Counter {
 /// Reads what a state speaks for, and whether it is empty.
 pub fn scope(state: &RawValue) -> Result<(Scope, bool), String> {
     let parsed: State = serde_json::from_str(state.get()).map_err(|error| {
-        format!(
-            "{:?} error in a state at {}",
-            error.classify(),
-            error.column()
-        )
+        format!("{:?} error in a state at {}", error.classify(), error.column())
     })?;
     let kind = parsed.kind.as_ref().map_or("LEGACY", |kind| kind.as_str());
     match (kind, parsed.stream) {
         ("STREAM", Some(stream)) => {
             let descriptor = stream.stream_descriptor;
-            let namespace = descriptor
-                .namespace
-                .map(|namespace| namespace.0.into_owned());
+            let namespace = descriptor.namespace.map(|namespace| namespace.0.into_owned());
             let blob = stream.stream_state.map(|blob| json::entries(blob.get()));
             let empty = blob.is_none_or(|entries| entries.is_ok_and(|entries| entries.is_empty()));
-            Ok((
-                Scope::Stream(namespace, descriptor.name.0.into_owned()),
-                empty,
-            ))
+            Ok((Scope::Stream(namespace, descriptor.name.0.into_owned()), empty))
         }
         ("STREAM", None) => Err("a STREAM state without a stream".to_owned()),
         ("GLOBAL", _) => Ok((Scope::Global, false)),
@@ -122,11 +113,7 @@ pub fn line(state: &RawValue, count: u64, faults: Faults) -> String {
         text = rebuilt.as_deref().unwrap_or(text);
     }
     let open = text.strip_suffix('}').unwrap_or(text);
-    let comma = if open.trim_end().ends_with('{') {
-        ""
-    } else {
-        ","
-    };
+    let comma = if open.trim_end().ends_with('{') { "" } else { "," };
     let counted = match faults {
         _ if faults.has(Fault::NoStats) => String::new(),
         _ if faults.has(Fault::IntegerStats) => stats(comma, &count.to_string()),

@@ -75,15 +75,9 @@ impl<'c> Sync<'c> {
         let mut targets = Vec::new();
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
         for stream in streams {
-            let namespace = stream
-                .namespace
-                .as_deref()
-                .unwrap_or(&config.default_namespace);
+            let namespace = stream.namespace.as_deref().unwrap_or(&config.default_namespace);
             let table = Table::begin(connection, namespace, &stream, faults)?;
-            by_name
-                .entry(stream.name.clone())
-                .or_default()
-                .push(targets.len());
+            by_name.entry(stream.name.clone()).or_default().push(targets.len());
             targets.push((stream, table));
         }
         let ids = RawIds::new(connection)?;
@@ -91,18 +85,9 @@ impl<'c> Sync<'c> {
         let target = |(stream, table): (Stream, Table)| {
             let rows = Rows::new(connection, table.clone(), stream.clone(), faults)?;
             let (counter, progress) = (Counter::default(), Progress::Unsaid);
-            Ok(Target {
-                stream,
-                table,
-                rows,
-                counter,
-                progress,
-            })
+            Ok(Target { stream, table, rows, counter, progress })
         };
-        let targets = targets
-            .into_iter()
-            .map(target)
-            .collect::<Result<Vec<_>, Failure>>()?;
+        let targets = targets.into_iter().map(target).collect::<Result<Vec<_>, Failure>>()?;
         let count = targets.len();
         output.log(Level::Info, &format!("ready to write {count} streams"))?;
         Ok(Self {
@@ -139,18 +124,14 @@ impl<'c> Sync<'c> {
     /// Takes a line of the input.
     pub fn take(&mut self, line: &[u8]) -> Result<(), Stop> {
         let undecodable = |why: String| {
-            Failure::system(
-                "A line of the input cannot be decoded; it may hold a record.",
-                why,
-            )
+            Failure::system("A line of the input cannot be decoded; it may hold a record.", why)
         };
         self.messages += u64::from(!line.is_empty());
         match message::decode(line).map_err(undecodable)? {
             Message::Record(record) => {
                 if self.faults.has(Fault::LogRecords) && self.records.is_multiple_of(100) {
                     let text = String::from_utf8_lossy(line);
-                    self.output
-                        .log(Level::Info, &format!("storing {}", text.trim_end()))?;
+                    self.output.log(Level::Info, &format!("storing {}", text.trim_end()))?;
                 }
                 self.take_record(&record)?;
             }
@@ -172,23 +153,13 @@ impl<'c> Sync<'c> {
             let message =
                 format!("A record came for stream {name:?}, which is not in the catalog.");
             let internal = format!("unknown stream {name:?} in namespace {namespace:?}");
-            return Err(Failure::system(message, internal)
-                .of_stream(namespace, name)
-                .into());
+            return Err(Failure::system(message, internal).of_stream(namespace, name).into());
         };
         let undecodable = |why| Failure::system("A record's time cannot be decoded.", why);
         let extracted_at = message::millis(record.emitted_at).map_err(undecodable)?;
-        let changes = record
-            .meta
-            .as_ref()
-            .and_then(|meta| meta.changes)
-            .map(RawValue::get);
+        let changes = record.meta.as_ref().and_then(|meta| meta.changes).map(RawValue::get);
         self.start_batch()?;
-        let row = Row {
-            extracted_at,
-            changes,
-            data: record.data,
-        };
+        let row = Row { extracted_at, changes, data: record.data };
         let target = &mut self.targets[index];
         target.rows.store(&row, &mut self.ids)?;
         if target.counter.add() {
@@ -220,22 +191,13 @@ impl<'c> Sync<'c> {
         let (after_records, count) = counter.take(self.faults);
         let in_catalog = |scope: &Scope| {
             self.targets.iter().any(|target| {
-                let Stream {
-                    namespace, name, ..
-                } = &target.stream;
+                let Stream { namespace, name, .. } = &target.stream;
                 *scope == Scope::Stream(namespace.clone(), name.clone())
             })
         };
         let received = state::rewrite(state, self.faults, &in_catalog);
         let line = state::line(&received, count, self.faults);
-        let echo = Echo {
-            scope,
-            empty,
-            after_records,
-            received,
-            count,
-            line,
-        };
+        let echo = Echo { scope, empty, after_records, received, count, line };
         self.relay.wait(echo);
         self.batched += 1;
         if self.faults.has(Fault::ForgetLastFlush) {
@@ -249,9 +211,7 @@ impl<'c> Sync<'c> {
         let descriptor = &status.stream_descriptor;
         let namespace = descriptor.namespace.as_ref().map(Text::as_str);
         let Some(index) = self.find(namespace, descriptor.name.as_str()) else {
-            return Ok(self
-                .output
-                .log(Level::Warn, "ignored the status of an unknown stream")?);
+            return Ok(self.output.log(Level::Warn, "ignored the status of an unknown stream")?);
         };
         let progress = &mut self.targets[index].progress;
         *progress = match status.status.as_str() {

@@ -104,11 +104,7 @@ fn feed(sync: &mut Sync) -> Result<(), Stop> {
 
 /// Opens the database, with a word about the likely reason if that fails.
 fn connect(config: &Config, faults: Faults) -> Result<Connection, Failure> {
-    let access = if faults.has(Fault::WriteForbidden) {
-        Access::ReadOnly
-    } else {
-        Access::Write
-    };
+    let access = if faults.has(Fault::WriteForbidden) { Access::ReadOnly } else { Access::Write };
     let connection = store::open(config, access)?;
     store::prepare(&connection, config)?;
     Ok(connection)

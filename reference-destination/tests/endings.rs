@@ -25,20 +25,9 @@ fn a_line_that_may_hold_a_record_ends_the_sync() {
     ];
     for line in bad {
         let bench = Bench::new();
-        let lines = [
-            row(),
-            state("s", 1),
-            row(),
-            line.to_owned(),
-            row(),
-            state("s", 2),
-        ];
+        let lines = [row(), state("s", 1), row(), line.to_owned(), row(), state("s", 2)];
         let run = bench.write(&catalog(), &lines);
-        assert_eq!(
-            (run.code, run.states().len(), run.stderr.as_str()),
-            (Some(1), 1, ""),
-            "{line}"
-        );
+        assert_eq!((run.code, run.states().len(), run.stderr.as_str()), (Some(1), 1, ""), "{line}");
         assert_eq!(run.error()["failure_type"], "system_error");
         assert!(!run.lines.concat().contains("canary"));
         assert_eq!(bench.rows("s").len(), 2);
@@ -66,10 +55,8 @@ fn what_is_no_record_is_passed_over() {
         r#"{"hello":"there"}"#,
     ];
     let bench = Bench::new();
-    let lines: Vec<_> = noise
-        .iter()
-        .flat_map(|noise| [(*noise).to_owned(), row() + "\r"])
-        .collect();
+    let lines: Vec<_> =
+        noise.iter().flat_map(|noise| [(*noise).to_owned(), row() + "\r"]).collect();
     let run = bench.good(&catalog(), &lines);
     assert_eq!(bench.rows("s").len(), noise.len());
     assert!(!run.lines.concat().contains("plain text"));
@@ -83,11 +70,7 @@ fn the_smallest_inputs_are_enough() {
     assert_eq!(run.states().len(), 1);
     let bench = Bench::new();
     bench.write_bytes(&catalog(), row().as_bytes());
-    assert_eq!(
-        bench.rows("s").len(),
-        1,
-        "the last line may lack its newline"
-    );
+    assert_eq!(bench.rows("s").len(), 1, "the last line may lack its newline");
 }
 
 #[test]
@@ -124,13 +107,7 @@ fn a_full_disk_is_told_and_nothing_lost_is_acknowledged() {
     bench.put("catalog.json", &json!({"streams": catalog()}).to_string());
     let script = "trap '' XFSZ; ulimit -f 600; exec \"$@\"";
     let mut child = std::process::Command::new("sh")
-        .args([
-            "-c",
-            script,
-            "sh",
-            env!("CARGO_BIN_EXE_reference-destination"),
-            "write",
-        ])
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_reference-destination"), "write"])
         .args(["--config", "config.json", "--catalog", "catalog.json"])
         .current_dir(bench.folder.path())
         .stdin(std::process::Stdio::piped())
@@ -139,14 +116,9 @@ fn a_full_disk_is_told_and_nothing_lost_is_acknowledged() {
         .spawn()
         .unwrap();
     let long = format!(r#"{{"v":"{}"}}"#, "x".repeat(2000));
-    let lines: Vec<_> = (1..=5000)
-        .flat_map(|id| [record("s", id, &long), state("s", id)])
-        .collect();
-    let _ = child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(common::text(&lines).as_bytes());
+    let lines: Vec<_> =
+        (1..=5000).flat_map(|id| [record("s", id, &long), state("s", id)]).collect();
+    let _ = child.stdin.take().unwrap().write_all(common::text(&lines).as_bytes());
     let run = Run::from(child.wait_with_output().unwrap());
     assert_eq!(run.code, Some(1), "{:?}", run.lines);
     assert!(!run.error()["message"].is_null());
@@ -156,13 +128,7 @@ fn a_full_disk_is_told_and_nothing_lost_is_acknowledged() {
 
 fn status(run: &Run) -> (String, String) {
     let statuses = run.messages("CONNECTION_STATUS");
-    assert_eq!(
-        (run.code, statuses.len()),
-        (Some(0), 1),
-        "{:?} {}",
-        run.lines,
-        run.stderr
-    );
+    assert_eq!((run.code, statuses.len()), (Some(0), 1), "{:?} {}", run.lines, run.stderr);
     let status = &statuses[0]["connectionStatus"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&status["status"]), text(&status["message"]))
@@ -179,20 +145,14 @@ fn check_succeeds_and_leaves_nothing() {
 #[test]
 fn check_fails_with_a_message_and_no_secret() {
     let bench = Bench::new();
-    bench.put(
-        "text.db",
-        "this is certainly not a database, and longer than a header",
-    );
+    bench.put("text.db", "this is certainly not a database, and longer than a header");
     for (config, word) in [
         (json!({"path": 1}), "path"),
         (json!({"path": ""}), "path"),
         (json!({"path": "no/such/folder/a.db"}), "folder"),
         (json!({"path": "."}), "folder"),
         (json!({"path": "text.db"}), "not a SQLite database"),
-        (
-            json!({"flush": {"batch_records": 0}}),
-            "flush.batch_records",
-        ),
+        (json!({"flush": {"batch_records": 0}}), "flush.batch_records"),
         (json!({"durability": {"mode": "some"}}), "durability"),
         (json!({"durability": {}}), "durability"),
         (json!({"passphrase": {"canary": "canary"}}), "passphrase"),
@@ -200,10 +160,7 @@ fn check_fails_with_a_message_and_no_secret() {
         bench.configure(&config);
         let (status, message) = status(&bench.run("check"));
         assert_eq!(status, "FAILED", "{config}");
-        assert!(
-            message.contains(word) && !message.contains("canary"),
-            "{config}: {message}"
-        );
+        assert!(message.contains(word) && !message.contains("canary"), "{config}: {message}");
         let run = bench.write(&catalog(), &[row(), self::state("s", 1)]);
         assert_eq!((run.code, run.states().len()), (Some(1), 0), "{config}");
         assert_eq!(run.error()["failure_type"], "config_error", "{config}");
@@ -212,10 +169,7 @@ fn check_fails_with_a_message_and_no_secret() {
     assert_eq!(status(&bench.run("check")).0, "FAILED");
     std::fs::remove_file(bench.path("config.json")).unwrap();
     let run = bench.run("check");
-    assert_eq!(
-        (run.code, &run.error()["failure_type"]),
-        (Some(1), &json!("config_error"))
-    );
+    assert_eq!((run.code, &run.error()["failure_type"]), (Some(1), &json!("config_error")));
 }
 
 #[test]
@@ -242,10 +196,7 @@ fn a_database_has_one_passphrase() {
 #[test]
 fn spec_is_one_message_and_needs_nothing() {
     let run = Bench::new().run("spec");
-    assert_eq!(
-        (run.code, run.lines.len(), run.messages("SPEC").len()),
-        (Some(0), 1, 1)
-    );
+    assert_eq!((run.code, run.lines.len(), run.messages("SPEC").len()), (Some(0), 1, 1));
 }
 
 #[test]

@@ -24,11 +24,7 @@ struct Seen {
 const STREAMS: [&str; 5] = ["appended", "replaced", "keyed", "quiet", "stranger"];
 
 fn row(stream: &str, id: u64, c: u64, more: &str) -> String {
-    record(
-        stream,
-        c,
-        &format!(r#"{{"id":{id},"c":{c},"text":" t ","more":{more}}}"#),
-    )
+    record(stream, c, &format!(r#"{{"id":{id},"c":{c},"text":" t ","more":{more}}}"#))
 }
 
 fn blob(stream: &str, id: u64, blob: &str) -> String {
@@ -36,15 +32,9 @@ fn blob(stream: &str, id: u64, blob: &str) -> String {
 }
 
 fn catalog() -> Vec<Value> {
-    let names = [
-        ("appended", "append"),
-        ("replaced", "overwrite"),
-        ("quiet", "append"),
-    ];
-    let mut streams: Vec<_> = names
-        .iter()
-        .map(|(name, mode)| stream(name, mode, &json!({})))
-        .collect();
+    let names = [("appended", "append"), ("replaced", "overwrite"), ("quiet", "append")];
+    let mut streams: Vec<_> =
+        names.iter().map(|(name, mode)| stream(name, mode, &json!({}))).collect();
     streams.push(dedup("keyed"));
     streams
 }
@@ -82,26 +72,14 @@ fn see(fault: Option<&'static str>) -> Seen {
     bench.good(&strangers, &[row("stranger", 1, 1, "null")]);
     bench.set_fault(fault);
     let check = bench.run("check");
-    let keyed = [
-        (1, "\"same\""),
-        (2, "\"kept\""),
-        (3, "\"old\""),
-        (4, "\"gone\""),
-    ];
-    let mut first: Vec<_> = keyed
-        .iter()
-        .map(|(id, more)| row("keyed", *id, 5, more))
-        .collect();
+    let keyed = [(1, "\"same\""), (2, "\"kept\""), (3, "\"old\""), (4, "\"gone\"")];
+    let mut first: Vec<_> = keyed.iter().map(|(id, more)| row("keyed", *id, 5, more)).collect();
     first.extend([
         row("appended", 1, 1, "null"),
         row("replaced", 1, 1, "null"),
         state("keyed", 99),
     ]);
-    let runs = [
-        check,
-        bench.write(&catalog(), &first),
-        bench.write(&catalog(), &second()),
-    ];
+    let runs = [check, bench.write(&catalog(), &first), bench.write(&catalog(), &second())];
     bench.set_fault(None);
     let mut seen = Seen {
         codes: runs.iter().map(|run| run.code).collect(),
@@ -185,10 +163,7 @@ fn a_fault_shows_where_it_is_meant_to_and_nowhere_else() {
         spec if spec.name().starts_with("spec-") && *spec != Fault::SpecInWrite => vec![],
         _ => vec![others],
     };
-    for fault in Fault::ALL
-        .iter()
-        .filter(|fault| **fault != Fault::NeverExits)
-    {
+    for fault in Fault::ALL.iter().filter(|fault| **fault != Fault::NeverExits) {
         let bad = see(Some(fault.name()));
         let differs = [
             (states, bad.states != good.states),
@@ -197,19 +172,8 @@ fn a_fault_shows_where_it_is_meant_to_and_nowhere_else() {
             (codes, bad.codes != good.codes),
             ("stderr", bad.stderr != good.stderr),
         ];
-        let differs: Vec<_> = differs
-            .iter()
-            .filter(|pair| pair.1)
-            .map(|pair| pair.0)
-            .collect();
-        assert_eq!(
-            differs,
-            expected(fault),
-            "{}\n{:?}\n{:?}",
-            fault.name(),
-            bad.rows,
-            bad.others
-        );
+        let differs: Vec<_> = differs.iter().filter(|pair| pair.1).map(|pair| pair.0).collect();
+        assert_eq!(differs, expected(fault), "{}\n{:?}\n{:?}", fault.name(), bad.rows, bad.others);
         for (name, rows) in &bad.rows {
             let meant = match fault {
                 Fault::DedupWithinBatch
@@ -223,11 +187,7 @@ fn a_fault_shows_where_it_is_meant_to_and_nowhere_else() {
             };
             let everywhere = *fault == Fault::WriteForbidden;
             let same = *rows == good.rows[name];
-            assert!(
-                same || everywhere || meant.contains(name),
-                "{} in {name}",
-                fault.name()
-            );
+            assert!(same || everywhere || meant.contains(name), "{} in {name}", fault.name());
         }
     }
 }
@@ -241,10 +201,7 @@ fn faults_of_failures_show_in_a_failure() {
     let run = fail("fail-with-zero");
     assert_eq!((run.code, run.error().is_null()), (Some(0), false));
     let run = fail("die-silently");
-    assert_eq!(
-        (run.code, run.error().is_null(), run.stderr.is_empty()),
-        (Some(1), true, false)
-    );
+    assert_eq!((run.code, run.error().is_null(), run.stderr.is_empty()), (Some(1), true, false));
     let run = fail("error-without-message");
     assert_eq!((run.code, &run.error()["message"]), (Some(1), &Value::Null));
 }
@@ -271,24 +228,12 @@ fn faults_of_check_show_in_a_failing_check() {
     };
     let (invalid, unreachable) = (json!({"path": 7}), json!({"path": "no/such/a.db"}));
     let status = |(_, status): (Run, Value)| status["status"].clone();
-    assert_eq!(
-        status(check("check-skips-validation", &invalid)),
-        "SUCCEEDED"
-    );
-    assert_eq!(
-        status(check("check-skips-validation", &unreachable)),
-        "FAILED"
-    );
-    assert_eq!(
-        status(check("check-skips-connection", &unreachable)),
-        "SUCCEEDED"
-    );
+    assert_eq!(status(check("check-skips-validation", &invalid)), "SUCCEEDED");
+    assert_eq!(status(check("check-skips-validation", &unreachable)), "FAILED");
+    assert_eq!(status(check("check-skips-connection", &unreachable)), "SUCCEEDED");
     assert_eq!(status(check("check-skips-connection", &invalid)), "FAILED");
     assert_eq!(status(check("write-forbidden", &unreachable)), "FAILED");
-    assert_eq!(
-        check("check-fails-wordless", &invalid).1,
-        json!({"status": "FAILED"})
-    );
+    assert_eq!(check("check-fails-wordless", &invalid).1, json!({"status": "FAILED"}));
     let (run, status) = check("check-crashes", &unreachable);
     assert_eq!((run.code, status), (Some(1), Value::Null));
     assert!(run.stderr.contains("Traceback"));
@@ -297,15 +242,11 @@ fn faults_of_check_show_in_a_failing_check() {
 #[test]
 fn a_prediction_comes_before_its_state_and_once() {
     let bench = Bench::faulty("predict-next-state");
-    let states: Vec<_> = (1..=4)
-        .map(|id| blob("s", id, &format!(r#"{{"cursor":{id},"more":true}}"#)))
-        .collect();
+    let states: Vec<_> =
+        (1..=4).map(|id| blob("s", id, &format!(r#"{{"cursor":{id},"more":true}}"#))).collect();
     let mut child = bench.start(&[stream("s", "append", &json!({}))]);
-    std::io::Write::write_all(
-        child.stdin.as_mut().unwrap(),
-        format!("{}\n", states[0]).as_bytes(),
-    )
-    .unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{}\n", states[0]).as_bytes())
+        .unwrap();
     let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
     let mut lines = Vec::new();
     while lines.len() < 2 {
@@ -315,11 +256,7 @@ fn a_prediction_comes_before_its_state_and_once() {
             lines.push(line);
         }
     }
-    assert!(
-        lines[1].contains(r#""id":2"#),
-        "before the second state went in: {}",
-        lines[1]
-    );
+    assert!(lines[1].contains(r#""id":2"#), "before the second state went in: {}", lines[1]);
     child.kill().unwrap();
     child.wait().unwrap();
     let run = bench.good(&[stream("s", "append", &json!({}))], &states);

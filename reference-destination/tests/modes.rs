@@ -7,8 +7,7 @@ use common::{Bench, dedup, record, state, stream};
 use serde_json::{Value, json};
 
 fn records(stream: &str, ids: std::ops::Range<u64>) -> Vec<String> {
-    ids.map(|id| record(stream, id, &format!(r#"{{"id":{id}}}"#)))
-        .collect()
+    ids.map(|id| record(stream, id, &format!(r#"{{"id":{id}}}"#))).collect()
 }
 
 #[test]
@@ -23,14 +22,8 @@ fn append_keeps_what_was_there() {
 #[test]
 fn overwrite_leaves_this_syncs_rows_and_no_neighbours_touched() {
     let bench = Bench::new();
-    let catalog = [
-        stream("s", "overwrite", &json!({})),
-        stream("other", "append", &json!({})),
-    ];
-    bench.good(
-        &catalog,
-        &[records("s", 0..3), records("other", 0..1)].concat(),
-    );
+    let catalog = [stream("s", "overwrite", &json!({})), stream("other", "append", &json!({}))];
+    bench.good(&catalog, &[records("s", 0..3), records("other", 0..1)].concat());
     bench.good(&catalog[..1], &records("s", 5..6));
     assert_eq!(bench.column("s", "id"), [5]);
     assert_eq!(bench.column("other", "id"), [0]);
@@ -43,10 +36,7 @@ fn a_failed_overwrite_leaves_the_old_rows() {
     let bench = Bench::new();
     let catalog = [stream("s", "overwrite", &json!({}))];
     bench.good(&catalog, &records("s", 0..2));
-    let run = bench.write(
-        &catalog,
-        &[records("s", 7..9), vec![r#"{"broken"#.to_owned()]].concat(),
-    );
+    let run = bench.write(&catalog, &[records("s", 7..9), vec![r#"{"broken"#.to_owned()]].concat());
     assert_eq!(run.code, Some(1));
     assert_eq!(bench.column("s", "id"), [0, 1]);
     bench.good(&catalog, &records("s", 9..10));
@@ -74,11 +64,7 @@ fn the_greatest_cursor_wins_null_lowest_and_exactly_compared() {
 fn a_tie_goes_to_the_latest_emitted_and_then_to_the_latest_to_come() {
     let bench = Bench::new();
     let data = |v| format!(r#"{{"id":1,"c":5,"v":{v}}}"#);
-    let lines = [
-        record("s", 9, &data(1)),
-        record("s", 8, &data(2)),
-        record("s", 9, &data(3)),
-    ];
+    let lines = [record("s", 9, &data(1)), record("s", 8, &data(2)), record("s", 9, &data(3))];
     bench.good(&[dedup("s")], &lines);
     assert_eq!(bench.column("s", "v"), [3]);
     bench.good(&[dedup("s")], &lines);
@@ -111,16 +97,9 @@ fn keys_may_be_composite_nested_and_null() {
 fn a_delete_hides_its_key_and_no_older_version_brings_it_back() {
     let bench = Bench::new();
     let row = |id, c, deleted: &str| {
-        record(
-            "s",
-            c,
-            &format!(r#"{{"id":{id},"c":{c},"_ab_cdc_deleted_at":{deleted}}}"#),
-        )
+        record("s", c, &format!(r#"{{"id":{id},"c":{c},"_ab_cdc_deleted_at":{deleted}}}"#))
     };
-    bench.good(
-        &[dedup("s")],
-        &[row(1, 1, "null"), row(2, 1, "null"), row(3, 9, "\"t\"")],
-    );
+    bench.good(&[dedup("s")], &[row(1, 1, "null"), row(2, 1, "null"), row(3, 9, "\"t\"")]);
     bench.good(&[dedup("s")], &[row(1, 5, "\"2024-01-01\"")]);
     assert_eq!(bench.column("s", "id"), [2]);
     bench.good(&[dedup("s")], &[row(1, 4, "null"), row(3, 8, "null")]);
@@ -146,20 +125,13 @@ fn a_table_that_was_appended_to_is_deduplicated_when_its_mode_changes() {
 fn any_name_is_taken_and_namespaces_stay_apart() {
     let bench = Bench::new();
     let long = "n".repeat(512);
-    let names = [
-        "a b", "a-b", "a_b", "\"q\";--", "select", "1", "🦀", "a\u{0}b", &long,
-    ];
-    let mut catalog: Vec<_> = names
-        .iter()
-        .map(|name| stream(name, "append", &json!({})))
-        .collect();
+    let names = ["a b", "a-b", "a_b", "\"q\";--", "select", "1", "🦀", "a\u{0}b", &long];
+    let mut catalog: Vec<_> = names.iter().map(|name| stream(name, "append", &json!({}))).collect();
     let mut other = stream("a b", "append", &json!({}));
     other["stream"]["namespace"] = json!("é 🦀");
     catalog.push(other);
-    let mut lines: Vec<_> = names
-        .iter()
-        .map(|name| record(name, 1, &json!({"name": name}).to_string()))
-        .collect();
+    let mut lines: Vec<_> =
+        names.iter().map(|name| record(name, 1, &json!({"name": name}).to_string())).collect();
     let other = record("a b", 1, r#"{"name":"other"}"#);
     lines.push(other.replace(r#","data""#, r#","namespace":"\u00e9 🦀","data""#));
     bench.good(&catalog, &lines);
@@ -180,10 +152,7 @@ fn data_is_stored_as_it_was_written() {
         r#""meta":{"changes":[{"field":"n","change":"NULLED","reason":"SOURCE_RETRIEVAL_ERROR"}]},"emitted_at""#,
     );
     let extra = json!({"sync_id": 3.0, "generation_id": 2, "minimum_generation_id": 0});
-    bench.good(
-        &[stream("s", "append", &extra)],
-        &[line, common::status("s", "COMPLETE")],
-    );
+    bench.good(&[stream("s", "append", &extra)], &[line, common::status("s", "COMPLETE")]);
     let row = &bench.raw_rows("s", None)[0];
     assert!(row.starts_with(data.trim_end_matches('}')), "{row}");
     let end = r#""_airbyte_extracted_at":5,"_airbyte_meta":{"sync_id":3,"changes":[{"field":"n","change":"NULLED","reason":"SOURCE_RETRIEVAL_ERROR"}]},"_airbyte_generation_id":2}"#;
@@ -211,8 +180,5 @@ fn modes_that_are_not_offered_are_refused() {
         assert_eq!(run.error()["failure_type"], "config_error");
     }
     let keyless = stream("s", "append_dedup", &json!({}));
-    assert_eq!(
-        Bench::new().write(&[keyless], &[]).error()["failure_type"],
-        "config_error"
-    );
+    assert_eq!(Bench::new().write(&[keyless], &[]).error()["failure_type"], "config_error");
 }

@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 
 fn append(names: &[&str]) -> Vec<Value> {
-    names
-        .iter()
-        .map(|name| stream(name, "append", &json!({})))
-        .collect()
+    names.iter().map(|name| stream(name, "append", &json!({}))).collect()
 }
 
 fn row(stream: &str) -> String {
@@ -46,9 +43,7 @@ fn each_state_counts_the_records_of_its_scope() {
     let bench = Bench::new();
     let run = bench.good(&append(&["a", "b"]), &lines);
     let counts: Vec<_> = run.states().iter().map(|line| count(line)).collect();
-    let expected = [
-        "0.0", "2.0", "2.0", "0.0", "0.0", "4.0", "5.0", "1.0", "1.0",
-    ];
+    let expected = ["0.0", "2.0", "2.0", "0.0", "0.0", "4.0", "5.0", "1.0", "1.0"];
     assert_eq!(counts, expected);
 }
 
@@ -62,10 +57,8 @@ fn a_state_comes_back_as_it_was_written() {
         r#"{"type":"LEGACY","data":{}}"#,
         r#"{"data": {"a" : 1}}"#,
     ];
-    let lines: Vec<_> = states
-        .iter()
-        .map(|state| format!(r#"{{"state":{state},"type":"STATE"}}"#))
-        .collect();
+    let lines: Vec<_> =
+        states.iter().map(|state| format!(r#"{{"state":{state},"type":"STATE"}}"#)).collect();
     let run = Bench::new().good(&append(&["a"]), &lines);
     let expected: Vec<_> = states
         .iter()
@@ -89,21 +82,13 @@ fn a_long_record_and_a_long_state_pass() {
     ];
     let run = bench.good(&append(&["a"]), &lines);
     assert!(run.states()[0].len() > 20 << 20);
-    assert_eq!(
-        bench.column("a", "v")[0].as_str().map(str::len),
-        Some(20 << 20)
-    );
+    assert_eq!(bench.column("a", "v")[0].as_str().map(str::len), Some(20 << 20));
 }
 
 /// Sends lines and waits for the state that they end in, while the input stays open.
 fn send_and_wait(child: &mut std::process::Child, lines: &[String]) -> String {
     let text = common::text(lines);
-    child
-        .stdin
-        .as_mut()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
+    child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     loop {
         let mut line = String::new();
@@ -132,12 +117,7 @@ fn an_idle_sync_keeps_nobody_from_writing() {
     let bench = Bench::new();
     let mut child = bench.start(&append(&["a"]));
     send_and_wait(&mut child, &[row("a"), state("a", 1)]);
-    child
-        .stdin
-        .as_mut()
-        .unwrap()
-        .write_all((row("a") + "\n").as_bytes())
-        .unwrap();
+    child.stdin.as_mut().unwrap().write_all((row("a") + "\n").as_bytes()).unwrap();
     bench.good(&append(&["b"]), &[row("b")]);
     let run = common::Run::from(child.wait_with_output().unwrap());
     assert_eq!(run.code, Some(0));
@@ -148,9 +128,7 @@ fn an_idle_sync_keeps_nobody_from_writing() {
 fn syncs_may_run_at_the_same_time() {
     let bench = Bench::new();
     let many = |name: &str| {
-        (0..3000)
-            .map(|id| record(name, 1, &format!(r#"{{"id":{id}}}"#)))
-            .collect::<Vec<_>>()
+        (0..3000).map(|id| record(name, 1, &format!(r#"{{"id":{id}}}"#))).collect::<Vec<_>>()
     };
     std::thread::scope(|scope| {
         for name in ["a", "b", "c"] {

@@ -90,12 +90,7 @@ impl Bench {
             sleep(Duration::from_millis(5));
         };
         let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
-        let ended = Ended {
-            code: status.code(),
-            stdout: read(&out),
-            stderr: read(&err),
-            peak,
-        };
+        let ended = Ended { code: status.code(), stdout: read(&out), stderr: read(&err), peak };
         let told = &ended.stderr;
         assert!(
             !told.contains("panicked") && !told.contains("bug of touchdown"),
@@ -160,9 +155,7 @@ fn processes(file: &str, matches: impl Fn(&[u8]) -> bool) -> Vec<String> {
 fn assert_nothing_left(touchdown: u32) {
     let variable = format!("TOUCHDOWN_LAUNCH={touchdown}-");
     assert_none("environ", |bytes| {
-        bytes
-            .split(|byte| *byte == 0)
-            .any(|entry| entry.starts_with(variable.as_bytes()))
+        bytes.split(|byte| *byte == 0).any(|entry| entry.starts_with(variable.as_bytes()))
     });
 }
 

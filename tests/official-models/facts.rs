@@ -56,10 +56,7 @@ pub fn official() -> Official {
 /// that no keyword goes unread.
 pub fn of_schema(schema: &Value) -> Facts {
     let definitions = schema["definitions"].as_object().unwrap();
-    definitions
-        .iter()
-        .map(|(name, definition)| (name.clone(), definition_of(definition)))
-        .collect()
+    definitions.iter().map(|(name, definition)| (name.clone(), definition_of(definition))).collect()
 }
 
 fn definition_of(schema: &Value) -> Definition {
@@ -122,11 +119,7 @@ fn type_of(schema: &Value) -> Type {
 }
 
 fn named(name: &str, schema: &Map<String, Value>) -> Type {
-    assert_eq!(
-        name == "array",
-        schema.contains_key("items"),
-        "items go with arrays: {schema:?}"
-    );
+    assert_eq!(name == "array", schema.contains_key("items"), "items go with arrays: {schema:?}");
     match (name, schema.get("format").and_then(Value::as_str)) {
         ("string", None) => Type::String,
         ("string", Some("uri")) => Type::Uri,

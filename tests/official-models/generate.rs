@@ -41,9 +41,7 @@ pub fn draw<S: Strategy>(strategy: &S, count: usize) -> Vec<S::Value> {
     };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    (0..count)
-        .map(|_| strategy.new_tree(&mut runner).unwrap().current())
-        .collect()
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
 
 /// The message types and the property in which each carries its payload.
@@ -107,22 +105,13 @@ pub fn class(facts: &Facts, name: &str, fill: Fill) -> BoxedStrategy<Value> {
 fn value(facts: &Facts, kind: &Type, fill: Fill) -> BoxedStrategy<Value> {
     match kind {
         Type::String => text(),
-        Type::Uri => select(vec![
-            "https://example.com/docs?a=b#c",
-            "http://localhost:80/",
-        ])
-        .prop_map(Value::from)
-        .boxed(),
+        Type::Uri => select(vec!["https://example.com/docs?a=b#c", "http://localhost:80/"])
+            .prop_map(Value::from)
+            .boxed(),
         // No 1.0 and no 1e3: an integer to JSON Schema, but not to pydantic when it is strict.
         Type::Integer => prop_oneof![
             any::<i64>().prop_map(Value::from),
-            select(vec![
-                "0",
-                "-1",
-                "9223372036854775808",
-                "-99999999999999999999"
-            ])
-            .prop_map(parse),
+            select(vec!["0", "-1", "9223372036854775808", "-99999999999999999999"]).prop_map(parse),
         ]
         .boxed(),
         Type::Number => prop_oneof![
@@ -136,9 +125,7 @@ fn value(facts: &Facts, kind: &Type, fill: Fill) -> BoxedStrategy<Value> {
         Type::Class(name) => class(facts, name, fill),
         Type::Array { items, at_least } => {
             let least = if fill == Fill::Full { 1 } else { *at_least };
-            vec(value(facts, items, fill), least..=least + 1)
-                .prop_map(Value::from)
-                .boxed()
+            vec(value(facts, items, fill), least..=least + 1).prop_map(Value::from).boxed()
         }
         Type::Nullable(inner) if fill == Fill::Full => value(facts, inner, fill),
         Type::Nullable(inner) => prop_oneof![
@@ -206,10 +193,7 @@ pub fn changes(facts: &Facts, class: &str, value: &Value) -> Vec<Change> {
     for place in places {
         let here = value.pointer(&place).unwrap();
         let mut add = |how| {
-            changes.push(Change {
-                at: place.clone(),
-                how,
-            });
+            changes.push(Change { at: place.clone(), how });
         };
         // Of each kind of JSON one; which of them are wrong here is for the models to say.
         for other in [

@@ -45,11 +45,7 @@ pub fn judge(cases: &[Case]) -> Vec<Judgement> {
 pub fn run(script: &str, stdin: Stdio) -> String {
     let scripts: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("official-models");
     let python = venv::python("official-models", &scripts.join("requirements.txt"));
-    let output = Command::new(python)
-        .arg(scripts.join(script))
-        .stdin(stdin)
-        .output()
-        .unwrap();
+    let output = Command::new(python).arg(scripts.join(script)).stdin(stdin).output().unwrap();
     assert!(
         output.status.success(),
         "{script} failed ({}):\n{}",

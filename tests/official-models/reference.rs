@@ -32,11 +32,7 @@ fn spec_check_and_write_of_the_reference_print_official_messages() {
     let mut lines = lines_of(&destination("spec", &[], Stdio::null()));
     assert_eq!(of_type(&lines, "SPEC"), 1, "{lines:#?}");
 
-    let check = lines_of(&destination(
-        "check",
-        &[("--config", &config)],
-        Stdio::null(),
-    ));
+    let check = lines_of(&destination("check", &[("--config", &config)], Stdio::null()));
     assert_eq!(of_type(&check, "CONNECTION_STATUS"), 1, "{check:#?}");
     lines.extend(check);
 
@@ -65,24 +61,19 @@ fn the_reference_takes_what_the_official_models_write() {
     let cases: Vec<Case> = syncs
         .iter()
         .flat_map(|sync| {
-            let messages = sync.messages.iter().map(|message| Case {
-                model: "AirbyteMessage",
-                text: message.to_string(),
-            });
-            messages.chain([Case {
-                model: "ConfiguredAirbyteCatalog",
-                text: sync.catalog.to_string(),
-            }])
+            let messages = sync
+                .messages
+                .iter()
+                .map(|message| Case { model: "AirbyteMessage", text: message.to_string() });
+            messages
+                .chain([Case { model: "ConfiguredAirbyteCatalog", text: sync.catalog.to_string() }])
         })
         .collect();
-    let mut dumps = python::judge(&cases)
-        .into_iter()
-        .zip(&cases)
-        .map(|(answer, case)| {
-            let refused = (answer.pydantic, &case.text);
-            let dump = answer.dump.unwrap_or_else(|| panic!("{refused:?}"));
-            serde_json::from_str::<Value>(&dump).unwrap()
-        });
+    let mut dumps = python::judge(&cases).into_iter().zip(&cases).map(|(answer, case)| {
+        let refused = (answer.pydantic, &case.text);
+        let dump = answer.dump.unwrap_or_else(|| panic!("{refused:?}"));
+        serde_json::from_str::<Value>(&dump).unwrap()
+    });
 
     let mut printed = Vec::new();
     let mut states = 0;
@@ -117,10 +108,7 @@ fn small_sync(state: fn(i64) -> Value) -> Sync {
         configure(&mut configured, stream, &json!("public"), "append");
         configured
     });
-    Sync {
-        catalog: json!({"streams": streams}),
-        messages,
-    }
+    Sync { catalog: json!({"streams": streams}), messages }
 }
 
 fn by_stream(id: i64) -> Value {
@@ -197,10 +185,7 @@ fn sync(facts: &Facts) -> BoxedStrategy<Sync> {
         record["data"] = json!({"id": id, "name": name});
         message
     });
-    let input = vec(
-        (prop_oneof![3 => record, 1 => state], any::<Index>()),
-        1..60,
-    );
+    let input = vec((prop_oneof![3 => record, 1 => state], any::<Index>()), 1..60);
 
     (streams, any::<bool>(), input)
         .prop_map(|(streams, global, input)| {
@@ -226,10 +211,7 @@ fn sync(facts: &Facts) -> BoxedStrategy<Sync> {
                 messages.push(message);
             }
             messages.extend(names.iter().map(|(name, space)| complete(name, space)));
-            Sync {
-                catalog: json!({"streams": catalog}),
-                messages,
-            }
+            Sync { catalog: json!({"streams": catalog}), messages }
         })
         .boxed()
 }
@@ -295,28 +277,17 @@ fn stdout_of(output: &Output) -> Vec<String> {
 
 fn of_type(lines: &[String], kind: &str) -> usize {
     let messages = lines.iter().map(|line| serde_json::from_str(line).unwrap());
-    messages
-        .filter(|message: &Value| message["type"] == kind)
-        .count()
+    messages.filter(|message: &Value| message["type"] == kind).count()
 }
 
 /// Every line is a message to the official models, with the payload that its type names.
 fn assert_official(lines: &[String]) {
-    let cases: Vec<Case> = lines
-        .iter()
-        .map(|line| Case {
-            model: "AirbyteMessage",
-            text: line.clone(),
-        })
-        .collect();
-    let payloads: BTreeMap<_, _> = generate::payloads(&facts::official().pydantic)
-        .into_iter()
-        .collect();
+    let cases: Vec<Case> =
+        lines.iter().map(|line| Case { model: "AirbyteMessage", text: line.clone() }).collect();
+    let payloads: BTreeMap<_, _> =
+        generate::payloads(&facts::official().pydantic).into_iter().collect();
     for (line, answer) in lines.iter().zip(python::judge(&cases)) {
-        assert!(
-            answer.pydantic.is_none() && answer.dataclasses.is_none(),
-            "{line}\n{answer:?}"
-        );
+        assert!(answer.pydantic.is_none() && answer.dataclasses.is_none(), "{line}\n{answer:?}");
         let message: Value = serde_json::from_str(line).unwrap();
         let kind = message["type"].as_str().unwrap();
         assert!(message[&payloads[kind]].is_object(), "{line}");

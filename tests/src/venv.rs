@@ -19,22 +19,16 @@ use std::process::Command;
 /// environment must not pass without it.
 #[must_use]
 pub fn python(name: &str, requirements: &Path) -> PathBuf {
-    let wanted = or_panic(fs::read(requirements), || {
-        format!("reading {}", requirements.display())
-    });
+    let wanted = or_panic(fs::read(requirements), || format!("reading {}", requirements.display()));
     let venvs = target_dir().join("venvs");
     let venv = venvs.join(name);
     let python = venv.join("bin").join("python");
     // Written last: an environment without it was never finished.
     let installed = venv.join("installed-requirements.txt");
 
-    or_panic(fs::create_dir_all(&venvs), || {
-        format!("making {}", venvs.display())
-    });
+    or_panic(fs::create_dir_all(&venvs), || format!("making {}", venvs.display()));
     let lock_path = venvs.join(format!("{name}.lock"));
-    let lock = or_panic(File::create(&lock_path), || {
-        format!("making {}", lock_path.display())
-    });
+    let lock = or_panic(File::create(&lock_path), || format!("making {}", lock_path.display()));
     // Released when the file is closed, by the end of the process at the latest.
     or_panic(lock.lock(), || format!("locking {}", lock_path.display()));
 
@@ -46,10 +40,7 @@ pub fn python(name: &str, requirements: &Path) -> PathBuf {
             }
             _ => {}
         }
-        run(
-            "python3",
-            [OsStr::new("-m"), OsStr::new("venv"), venv.as_os_str()],
-        );
+        run("python3", [OsStr::new("-m"), OsStr::new("venv"), venv.as_os_str()]);
         run(
             &python,
             [
@@ -62,9 +53,7 @@ pub fn python(name: &str, requirements: &Path) -> PathBuf {
                 requirements.as_os_str(),
             ],
         );
-        or_panic(fs::write(&installed, &wanted), || {
-            format!("writing {}", installed.display())
-        });
+        or_panic(fs::write(&installed, &wanted), || format!("writing {}", installed.display()));
     }
     python
 }

@@ -20,26 +20,15 @@ fn workspace() -> &'static Path {
 /// All files that are tracked, or will be.
 fn files() -> Vec<PathBuf> {
     let listed = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(workspace())
         .output()
         .unwrap();
-    assert!(
-        listed.status.success(),
-        "this test needs git, and the repository"
-    );
+    assert!(listed.status.success(), "this test needs git, and the repository");
     let listed = String::from_utf8(listed.stdout).unwrap();
     let files = listed.split_terminator('\0').map(PathBuf::from);
     // One that was removed may still be listed.
-    files
-        .filter(|file| workspace().join(file).is_file())
-        .collect()
+    files.filter(|file| workspace().join(file).is_file()).collect()
 }
 
 fn is_rust(file: &Path) -> bool {
@@ -105,19 +94,13 @@ fn paths(code: &str, head: &str, found: &mut Vec<String>) {
         }
         return;
     }
-    let end = code
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(code.len());
+    let end = code.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(code.len());
     let (word, rest) = code.split_at(end);
     if word.is_empty() {
         found.push(head.to_owned());
         return;
     }
-    let path = if head.is_empty() {
-        word.to_owned()
-    } else {
-        format!("{head}::{word}")
-    };
+    let path = if head.is_empty() { word.to_owned() } else { format!("{head}::{word}") };
     match rest.strip_prefix("::") {
         Some(rest) => paths(rest, &path, found),
         None if word == "self" => found.push(head.to_owned()),
@@ -136,10 +119,7 @@ fn references(file: &Path, crates: &[&str]) -> Vec<String> {
         .skip(1)
         .map(|part| part.to_string_lossy().into_owned())
         .collect();
-    if module
-        .last()
-        .is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str()))
-    {
+    if module.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
         module.pop();
     }
     let scan = |start: &str, head: &str| {
@@ -155,10 +135,7 @@ fn references(file: &Path, crates: &[&str]) -> Vec<String> {
     };
     let mut all = scan("crate", "");
     // A room that was imported whole is a beginning of paths, too.
-    let rooms: HashSet<_> = all
-        .iter()
-        .filter_map(|path| path.strip_prefix("crate::"))
-        .collect();
+    let rooms: HashSet<_> = all.iter().filter_map(|path| path.strip_prefix("crate::")).collect();
     let rooms = rooms.into_iter().filter(|room| !room.contains("::"));
     let inside: Vec<_> = rooms.flat_map(|room| scan(room, "crate")).collect();
     all.extend(inside);
@@ -176,22 +153,13 @@ fn references(file: &Path, crates: &[&str]) -> Vec<String> {
             room.pop();
             rest = after;
         }
-        if rest == whole {
-            path
-        } else {
-            [&room.join("::"), rest].join("::")
-        }
+        if rest == whole { path } else { [&room.join("::"), rest].join("::") }
     });
-    from_root
-        .map(|path| path.trim_matches(':').to_owned())
-        .collect()
+    from_root.map(|path| path.trim_matches(':').to_owned()).collect()
 }
 
 fn is_in(path: &str, room: &str) -> bool {
-    path == room
-        || path
-            .strip_prefix(room)
-            .is_some_and(|rest| rest.starts_with("::"))
+    path == room || path.strip_prefix(room).is_some_and(|rest| rest.starts_with("::"))
 }
 
 #[test]
@@ -199,21 +167,12 @@ fn paths_are_read() {
     let mut found = Vec::new();
     paths("super::{self, a::{B, c::*}, D as E};", "", &mut found);
     assert_eq!(found, ["super", "super::a::B", "super::a::c", "super::D"]);
-    assert_eq!(
-        code("a // b\n \"c\\\"\" d r#\"e\"f\"# '\"' g"),
-        "a \n  d   g"
-    );
+    assert_eq!(code("a // b\n \"c\\\"\" d r#\"e\"f\"# '\"' g"), "a \n  d   g");
     let run = references(Path::new("harness/src/cli/run.rs"), &[]);
-    assert!(
-        run.iter().any(|path| path == "config::Selection"),
-        "{run:?}"
-    );
+    assert!(run.iter().any(|path| path == "config::Selection"), "{run:?}");
     assert!(run.iter().any(|path| path == "cli::Exit"), "{run:?}");
     let terminal = references(Path::new("harness/src/report/terminal.rs"), &[]);
-    assert!(
-        terminal.iter().any(|path| path == "checks::find"),
-        "{terminal:?}"
-    );
+    assert!(terminal.iter().any(|path| path == "checks::find"), "{terminal:?}");
 }
 
 #[test]
@@ -224,32 +183,11 @@ fn data_goes_one_way() {
         ("checks", &outer),
         ("evidence", &outer),
         ("judging", &outer),
-        (
-            "transcript",
-            &[&outer[..], &["checks", "evidence"]].concat(),
-        ),
-        (
-            "report",
-            &[
-                "judging", "session", "evidence", "subject", "folder", "config",
-            ],
-        ),
-        (
-            "subject",
-            &[
-                "checks", "evidence", "report", "judging", "session", "model",
-            ],
-        ),
-        (
-            "readback",
-            &["judging", "session", "report", "cli", "model"],
-        ),
-        (
-            "scenario",
-            &[
-                "checks", "evidence", "judging", "model", "subject", "session", "report",
-            ],
-        ),
+        ("transcript", &[&outer[..], &["checks", "evidence"]].concat()),
+        ("report", &["judging", "session", "evidence", "subject", "folder", "config"]),
+        ("subject", &["checks", "evidence", "report", "judging", "session", "model"]),
+        ("readback", &["judging", "session", "report", "cli", "model"]),
+        ("scenario", &["checks", "evidence", "judging", "model", "subject", "session", "report"]),
         ("model", &[&outer[..], &["checks", "judging"]].concat()),
         ("compare", &[&outer[..], &["checks", "judging"]].concat()),
         ("event", &[&outer[..], &["judging", "evidence"]].concat()),
@@ -258,14 +196,7 @@ fn data_goes_one_way() {
     ];
     let families: Vec<String> = fs::read_dir(workspace().join("harness/src/checks"))
         .unwrap()
-        .filter_map(|entry| {
-            entry
-                .unwrap()
-                .path()
-                .file_stem()?
-                .to_str()
-                .map(str::to_owned)
-        })
+        .filter_map(|entry| entry.unwrap().path().file_stem()?.to_str().map(str::to_owned))
         .map(|family| format!("checks::{family}"))
         .collect();
     let mut broken = Vec::new();
@@ -296,17 +227,10 @@ fn harness_and_reference_share_no_code() {
     let sources = files().into_iter().filter(|file| is_rust(file));
     let own = sources.filter(|file| file.starts_with("reference-destination"));
     let shared: Vec<_> = own
-        .filter(|file| {
-            references(file, &["touchdown"])
-                .iter()
-                .any(|path| is_in(path, "touchdown"))
-        })
+        .filter(|file| references(file, &["touchdown"]).iter().any(|path| is_in(path, "touchdown")))
         .map(|file| file.display().to_string())
         .collect();
-    assert_none_of(
-        &shared,
-        "the reference destination knows nothing of touchdown",
-    );
+    assert_none_of(&shared, "the reference destination knows nothing of touchdown");
     let manifest = read(Path::new("reference-destination/Cargo.toml"));
     assert!(!manifest.contains("touchdown"), "not even for its tests");
 }
@@ -334,26 +258,18 @@ fn no_file_names_a_place_of_this_machine() {
         .filter_map(|file| {
             let bytes = fs::read(workspace().join(&file)).unwrap();
             let text = String::from_utf8_lossy(&bytes);
-            let line = text
-                .lines()
-                .position(|line| places.iter().any(|p| line.contains(p)))?;
+            let line = text.lines().position(|line| places.iter().any(|p| line.contains(p)))?;
             Some(format!("{}:{}", file.display(), line + 1))
         })
         .collect();
-    assert_none_of(
-        &named,
-        "no file names a place of the machine that it was written on",
-    );
+    assert_none_of(&named, "no file names a place of the machine that it was written on");
 }
 
 // The registry.
 
 fn is_kebab_case(id: &str) -> bool {
     let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     };
     id.split('-').all(is_word)
 }
@@ -364,20 +280,12 @@ fn ids_are_distinct_and_kebab_case() {
     for check in checks::all() {
         assert!(is_kebab_case(check.id), "{}", check.id);
         assert!(seen.insert(check.id), "{} twice", check.id);
-        assert!(
-            !check.summary.is_empty() && !check.summary.ends_with('.'),
-            "{}",
-            check.id
-        );
+        assert!(!check.summary.is_empty() && !check.summary.ends_with('.'), "{}", check.id);
         assert!(!check.on.is_empty(), "{} looks at nothing", check.id);
     }
     for check in checks::all() {
         for companion in check.companions {
-            assert!(
-                seen.contains(companion),
-                "{}: no check {companion}",
-                check.id
-            );
+            assert!(seen.contains(companion), "{}: no check {companion}", check.id);
             assert_ne!(*companion, check.id, "its own companion");
         }
     }
@@ -408,12 +316,7 @@ fn every_check_has_its_page() {
         }
         let sections: Vec<_> = SECTIONS
             .iter()
-            .map(|section| {
-                check
-                    .docs
-                    .lines()
-                    .position(|line| line.trim_end() == *section)
-            })
+            .map(|section| check.docs.lines().position(|line| line.trim_end() == *section))
             .collect();
         for (section, at) in SECTIONS.iter().zip(&sections) {
             if at.is_none() {
@@ -444,9 +347,7 @@ fn every_check_has_its_page() {
 
 #[test]
 fn every_page_has_its_check() {
-    let pages = files()
-        .into_iter()
-        .filter(|file| file.starts_with("harness/src/checks/docs"));
+    let pages = files().into_iter().filter(|file| file.starts_with("harness/src/checks/docs"));
     let orphans: Vec<_> = pages
         .filter_map(|page| Some(page.file_stem()?.to_str()?.to_owned()))
         .filter(|id| checks::find(id).is_none())
@@ -463,12 +364,6 @@ fn checks_and_faults_prove_each_other() {
         names.sort_unstable();
         names
     };
-    assert_none_of(
-        &list(&mut proofs.difference(&faults)),
-        "a proof is a fault that exists",
-    );
-    assert_none_of(
-        &list(&mut faults.difference(&proofs)),
-        "a fault proves some check",
-    );
+    assert_none_of(&list(&mut proofs.difference(&faults)), "a proof is a fault that exists");
+    assert_none_of(&list(&mut faults.difference(&proofs)), "a fault proves some check");
 }

@@ -19,9 +19,7 @@ use serde_json::Value;
 /// The outcomes of a check over all its rows.
 fn outcomes<'a>(report: &'a Value, check: &str) -> Vec<&'a str> {
     let rows = report["results"].as_array().unwrap().iter();
-    rows.filter(|row| row["check"] == check)
-        .filter_map(|row| row["outcome"].as_str())
-        .collect()
+    rows.filter(|row| row["check"] == check).filter_map(|row| row["outcome"].as_str()).collect()
 }
 
 // Flags and files.
@@ -30,46 +28,19 @@ fn outcomes<'a>(report: &'a Value, check: &str) -> Vec<&'a str> {
 fn flags_that_cannot_be_meant() {
     let bench = Bench::new();
     for (args, what) in [
-        (
-            &["--command", "sh -c 'oops"][..],
-            &["--command", "quote"][..],
-        ),
+        (&["--command", "sh -c 'oops"][..], &["--command", "quote"][..]),
         (&["--command", ""], &["--command is empty"]),
-        (
-            &["--command", "true", "--readback", "\"x"],
-            &["--readback", "quote"],
-        ),
-        (
-            &["--command", "true", "--workdir", "nowhere"],
-            &["--workdir nowhere", "no such folder"],
-        ),
-        (
-            &["--command", "true", "--env", "NOVALUE"],
-            &["NOVALUE", "KEY=VALUE"],
-        ),
+        (&["--command", "true", "--readback", "\"x"], &["--readback", "quote"]),
+        (&["--command", "true", "--workdir", "nowhere"], &["--workdir nowhere", "no such folder"]),
+        (&["--command", "true", "--env", "NOVALUE"], &["NOVALUE", "KEY=VALUE"]),
         (&["--command", "true", "--env", "=x"], &["KEY=VALUE"]),
-        (
-            &["--command", "true", "--run", "state-reorderd"],
-            &["did you mean \"state-reordered\"?"],
-        ),
-        (
-            &["--command", "true", "--skip", "nonsense"],
-            &["\"nonsense\"", "touchdown list"],
-        ),
-        (
-            &["--command", "true", "--run", "[x"],
-            &["\"[x\" is no pattern"],
-        ),
+        (&["--command", "true", "--run", "state-reorderd"], &["did you mean \"state-reordered\"?"]),
+        (&["--command", "true", "--skip", "nonsense"], &["\"nonsense\"", "touchdown list"]),
+        (&["--command", "true", "--run", "[x"], &["\"[x\" is no pattern"]),
         (&["--command", "true", "--timeout=-1"], &["--timeout"]),
-        (
-            &["--command", "true", "--timeout", "soon"],
-            &["soon", "number of seconds"],
-        ),
+        (&["--command", "true", "--timeout", "soon"], &["soon", "number of seconds"]),
         (&["--command", "true", "--jobs", "0"], &["above 0"]),
-        (
-            &["--command", "true", "--scenarios", "nowhere"],
-            &["nowhere", "No such file"],
-        ),
+        (&["--command", "true", "--scenarios", "nowhere"], &["nowhere", "No such file"]),
         (&["--command", "true", "--", "true"], &["--command"]),
         (&["--reference"], &["--reference", "--config"]),
         (&[], &["what is to be tested?"]),
@@ -77,9 +48,7 @@ fn flags_that_cannot_be_meant() {
         bench.run(args).complains(2, what);
     }
     let everything = ["--command", "true", "--skip", "*"];
-    bench
-        .run(&everything)
-        .complains(4, &["nothing is selected"]);
+    bench.run(&everything).complains(4, &["nothing is selected"]);
     assert_eq!(bench.touchdown(&["run", "--command", "true"]).code, Some(2));
     assert_eq!(bench.touchdown(&["frobnicate"]).code, Some(2));
 }
@@ -94,10 +63,7 @@ fn configs_that_are_none() {
         .file("latin1.json", "");
     fs::write(bench.path("latin1.json"), b"{\"a\":\"\xe4\"}").unwrap();
     for (config, what) in [
-        (
-            "missing.json",
-            &["the config missing.json", "No such file"][..],
-        ),
+        ("missing.json", &["the config missing.json", "No such file"][..]),
         ("broken.json", &["broken.json", "line 2 column"]),
         ("array.json", &["array.json", "no JSON object"]),
         ("empty.json", &["empty.json", "line 1"]),
@@ -108,9 +74,7 @@ fn configs_that_are_none() {
         bench.touchdown(&args).complains(2, what);
     }
     let args = ["--command", "true", "--unreachable-config", "array.json"];
-    bench
-        .run(&args)
-        .complains(2, &["the unreachable config array.json"]);
+    bench.run(&args).complains(2, &["the unreachable config array.json"]);
 }
 
 #[test]
@@ -121,15 +85,9 @@ fn scenarios_that_are_none() {
     bench
         .file("own/one/scenario.json", r#"{"summary":"one"}"#)
         .file("own/one/1.catalog.json", stream)
-        .file(
-            "own/one/1.messages.jsonl",
-            "{\"touchdown\":\"gate\"}\n{\"type\":\"RECORD\",\n",
-        )
+        .file("own/one/1.messages.jsonl", "{\"touchdown\":\"gate\"}\n{\"type\":\"RECORD\",\n")
         .file("empty/readme.txt", "")
-        .file(
-            "unknown/one/scenario.json",
-            r#"{"summary":"one","alnoe":true}"#,
-        );
+        .file("unknown/one/scenario.json", r#"{"summary":"one","alnoe":true}"#);
     for (folder, what) in [
         ("own", &["own/one/1.messages.jsonl: line 2: "][..]),
         ("empty", &["empty: ", "scenario.json"]),
@@ -143,30 +101,15 @@ fn scenarios_that_are_none() {
 #[test]
 fn folders_that_hold_no_evidence() {
     let bench = Bench::new();
-    bench
-        .touchdown(&["judge", "nowhere"])
-        .complains(2, &["nowhere/trial.json"]);
-    bench
-        .touchdown(&["judge", "."])
-        .complains(2, &["trial.json", "a folder of evidence"]);
+    bench.touchdown(&["judge", "nowhere"]).complains(2, &["nowhere/trial.json"]);
+    bench.touchdown(&["judge", "."]).complains(2, &["trial.json", "a folder of evidence"]);
 
-    let failing = [
-        "--run",
-        "append-one-stream",
-        "--env",
-        "FAULT=invent-final-state",
-    ];
+    let failing = ["--run", "append-one-stream", "--env", "FAULT=invent-final-state"];
     let ended = bench.touchdown(&[&["run", "--reference"], &failing[..]].concat());
     ended.says(1, &["state-invented"]);
     let kept = "touchdown-out/together";
-    let kept = if bench.path(kept).exists() {
-        kept
-    } else {
-        "touchdown-out/append-one-stream"
-    };
-    bench
-        .touchdown(&["judge", kept])
-        .says(1, &["the verdicts are those that were kept"]);
+    let kept = if bench.path(kept).exists() { kept } else { "touchdown-out/append-one-stream" };
+    bench.touchdown(&["judge", kept]).says(1, &["the verdicts are those that were kept"]);
     let damage = |file: &str, line: usize, with: &str| {
         let path = bench.path(kept).join(file);
         let whole = fs::read_to_string(&path).unwrap();
@@ -179,12 +122,7 @@ fn folders_that_hold_no_evidence() {
     };
     let what = ["1.transcript.jsonl", "line 3: "];
     damage("1.transcript.jsonl", 3, "{\"stdin\":{\"at\":1").complains(2, &what);
-    damage(
-        "1.transcript.jsonl",
-        3,
-        "{\"stdin\":{\"at\":1,\"line\":\"no\"}}",
-    )
-    .complains(2, &what);
+    damage("1.transcript.jsonl", 3, "{\"stdin\":{\"at\":1,\"line\":\"no\"}}").complains(2, &what);
     damage("1.landed.jsonl", 2, "?").complains(2, &["1.landed.jsonl", "line 2: "]);
     damage("trial.json", 1, "?").complains(2, &["trial.json", "line 1"]);
     damage("verdicts.json", 1, "?").complains(2, &["verdicts.json", "line 1"]);
@@ -195,13 +133,9 @@ fn folders_that_hold_no_evidence() {
 fn checks_that_do_not_exist() {
     let bench = Bench::new();
     let what = ["no check \"nonsense\"", "touchdown list"];
-    bench
-        .touchdown(&["explain", "nonsense"])
-        .complains(2, &what);
+    bench.touchdown(&["explain", "nonsense"]).complains(2, &what);
     let what = ["did you mean \"state-reordered\"?"];
-    bench
-        .touchdown(&["explain", "state-reorder"])
-        .complains(2, &what);
+    bench.touchdown(&["explain", "state-reorder"]).complains(2, &what);
 }
 
 #[test]
@@ -211,20 +145,13 @@ fn places_that_cannot_be_written_to() {
     let reference = ["run", "--reference", "--run", "append-one-stream"];
     let to = |more: &[&str]| bench.touchdown(&[&reference, more].concat());
     // The verdicts are there all the same.
-    let verdict = [
-        "no/such/report.json",
-        "No such file",
-        "conformant in all that was seen",
-    ];
+    let verdict = ["no/such/report.json", "No such file", "conformant in all that was seen"];
     to(&["--report-json", "no/such/report.json"]).complains(2, &verdict);
     // This is known before anything is launched, and told then.
     for out in ["file", "file/out"] {
         to(&["--out", out]).complains(2, &[out]);
     }
-    assert!(
-        !bench.path("touchdown-out").exists(),
-        "nothing failed, and something was kept"
-    );
+    assert!(!bench.path("touchdown-out").exists(), "nothing failed, and something was kept");
 }
 
 // Subjects.
@@ -246,12 +173,8 @@ fn subjects_that_cannot_be_started() {
 fn subjects_that_say_nothing() {
     let bench = Bench::new();
     let dies = "sh -c 'echo No module named airbyte_cdk >&2; exit 1'";
-    bench
-        .run(&["--command", dies])
-        .says(3, &["exit code 1", "No module named airbyte_cdk"]);
-    bench
-        .run(&["--command", "sh -c 'kill -SEGV $$'"])
-        .says(3, &["signal 11"]);
+    bench.run(&["--command", dies]).says(3, &["exit code 1", "No module named airbyte_cdk"]);
+    bench.run(&["--command", "sh -c 'kill -SEGV $$'"]).says(3, &["signal 11"]);
     for quiet in ["true", "sh -c 'exec <&-'"] {
         let ended = bench.run(&["--command", quiet, "--report-json", "report.json"]);
         ended.says(1, &["not conformant", "spec-missing"]);
@@ -277,11 +200,7 @@ fn a_line_without_end() {
     let ended = bench.run(&["--command", "sh subject.sh"]);
     ended.says(3, &["MiB without a newline and was killed"]);
     assert!(ended.peak < 300, "{} MiB", ended.peak);
-    assert!(
-        ended.stdout.len() < 100_000,
-        "it told {} bytes",
-        ended.stdout.len()
-    );
+    assert!(ended.stdout.len() < 100_000, "it told {} bytes", ended.stdout.len());
 }
 
 #[test]
@@ -289,11 +208,7 @@ fn lines_without_end() {
     let bench = Bench::new();
     let ended = bench.run(&["--command", "yes", "--report-json", "report.json"]);
     ended.says(3, &["and was killed"]);
-    assert!(
-        ended.stdout.len() < 100_000,
-        "it told {} bytes",
-        ended.stdout.len()
-    );
+    assert!(ended.stdout.len() < 100_000, "it told {} bytes", ended.stdout.len());
     let report = fs::metadata(bench.path("report.json")).unwrap().len();
     assert!(report < 10 << 20, "the report has {report} bytes");
 }
@@ -319,20 +234,12 @@ fn write_by(script: &str) -> Value {
     ]);
     ended.says(1, &["not conformant"]);
     let report = bench.report();
-    for fine in [
-        "spec-missing",
-        "spec-not-deterministic",
-        "check-valid-config-failed",
-    ] {
+    for fine in ["spec-missing", "spec-not-deterministic", "check-valid-config-failed"] {
         assert_eq!(outcomes(&report, fine), ["passed"], "{fine}");
     }
     let results = report["results"].as_array().unwrap();
-    let counted: u64 = report["summary"]
-        .as_object()
-        .unwrap()
-        .values()
-        .filter_map(Value::as_u64)
-        .sum();
+    let counted: u64 =
+        report["summary"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
     assert_eq!(counted, results.len() as u64);
     report
 }
@@ -370,11 +277,7 @@ fn a_write_that_floods() {
 #[test]
 fn a_write_that_closes_its_input() {
     let report = write_by("exec <&-; exit 0");
-    assert!(
-        outcomes(&report, "state-lost").contains(&"failed"),
-        "{:#}",
-        report["summary"]
-    );
+    assert!(outcomes(&report, "state-lost").contains(&"failed"), "{:#}", report["summary"]);
 }
 
 #[test]
@@ -390,33 +293,15 @@ fn readbacks_that_do_not_work() {
     let bench = Bench::new();
     let command = format!("'{REFERENCE}'");
     for (readback, what) in [
-        (
-            "sh -c 'echo no such table >&2; exit 3'",
-            &["no such table", "exit status: 3"][..],
-        ),
-        (
-            "sh -c 'echo hello'",
-            &["line 1 of its output is no JSON object: hello"],
-        ),
+        ("sh -c 'echo no such table >&2; exit 3'", &["no such table", "exit status: 3"][..]),
+        ("sh -c 'echo hello'", &["line 1 of its output is no JSON object: hello"]),
         ("sh -c 'echo [1]'", &["no JSON object: [1]"]),
-        (
-            "no-such-readback",
-            &["no-such-readback", "could not be started"],
-        ),
+        ("no-such-readback", &["no-such-readback", "could not be started"]),
         ("sh -c 'yes '", &["no JSON object: y"]),
     ] {
-        let args = [
-            "--command",
-            &command,
-            "--readback",
-            readback,
-            "--run",
-            "append-one-stream",
-        ];
+        let args = ["--command", &command, "--readback", readback, "--run", "append-one-stream"];
         let ended = bench.run(&[&args[..], &["--report-json", "report.json"]].concat());
-        ended
-            .says(2, &["The read-back does not work:"])
-            .says(2, what);
+        ended.says(2, &["The read-back does not work:"]).says(2, what);
         // What needs no rows is judged all the same.
         assert!(outcomes(&bench.report(), "state-lost").contains(&"passed"));
         assert!(!outcomes(&bench.report(), "data-lost").contains(&"passed"));
@@ -437,9 +322,6 @@ fn a_readback_that_never_ends() {
         "--timeout",
         "1",
     ]);
-    ended.says(
-        2,
-        &["The read-back does not work:", "printed nothing for 1 s"],
-    );
+    ended.says(2, &["The read-back does not work:", "printed nothing for 1 s"]);
     assert_none("cmdline", |line| line.starts_with(b"sleep\x0086431"));
 }

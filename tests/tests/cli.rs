@@ -57,14 +57,7 @@ fn shows(name: &str, args: &[&str], code: i32) {
     settings().bind(|| assert_snapshot!(name, stdout));
 }
 
-const STATES: [&str; 6] = [
-    "run",
-    "--reference",
-    "--run",
-    "state-*",
-    "--run",
-    "append-twice",
-];
+const STATES: [&str; 6] = ["run", "--reference", "--run", "state-*", "--run", "append-twice"];
 
 #[test]
 fn help() {
@@ -79,11 +72,7 @@ fn list() {
 
 #[test]
 fn explain() {
-    shows(
-        "explain-state-reordered",
-        &["explain", "state-reordered"],
-        0,
-    );
+    shows("explain-state-reordered", &["explain", "state-reordered"], 0);
 }
 
 #[test]
@@ -101,11 +90,7 @@ fn a_run_in_which_a_rule_is_broken() {
 fn a_folder_judged_again() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().to_str().unwrap();
-    let broken = [
-        &STATES[..],
-        &["--env", "FAULT=reorder-states", "--out", out],
-    ]
-    .concat();
+    let broken = [&STATES[..], &["--env", "FAULT=reorder-states", "--out", out]].concat();
     assert_eq!(touchdown(&broken, &[]).0, 1);
     let kept = folder.path().join("append-twice").display().to_string();
     let (code, stdout, stderr) = touchdown(&["judge", &kept], &[]);
@@ -141,10 +126,7 @@ fn what_is_no_terminal_gets_no_escape_codes() {
         for (args, code) in [(&broken[..], 1), (&["--help"], 0), (&["run", "--bad"], 2)] {
             let (ended, stdout, stderr) = touchdown(args, env);
             assert_eq!(ended, code);
-            assert!(
-                !stdout.contains('\x1b') && !stderr.contains('\x1b'),
-                "{env:?}: {stdout}"
-            );
+            assert!(!stdout.contains('\x1b') && !stderr.contains('\x1b'), "{env:?}: {stdout}");
         }
     }
 }
@@ -154,11 +136,7 @@ fn a_terminal_gets_colours_unless_they_are_not_wanted() {
     // `script` makes a terminal; where it is missing there is nothing to be seen.
     let on_terminal = |env: &[(&str, &str)]| {
         let folder = TempDir::new().unwrap();
-        let line = format!(
-            "'{}' {} --env FAULT=reorder-states",
-            binary(),
-            STATES.join(" ")
-        );
+        let line = format!("'{}' {} --env FAULT=reorder-states", binary(), STATES.join(" "));
         let line = line.replace("state-*", "'state-*'");
         let output = Command::new("script")
             .args(["--quiet", "--return", "--command", &line, "typescript"])
@@ -173,18 +151,12 @@ fn a_terminal_gets_colours_unless_they_are_not_wanted() {
     };
     let verdict = "not conformant";
     if let Some(coloured) = on_terminal(&[]) {
-        assert!(
-            coloured.contains(verdict) && coloured.contains("\x1b[1m\x1b[31m"),
-            "{coloured}"
-        );
+        assert!(coloured.contains(verdict) && coloured.contains("\x1b[1m\x1b[31m"), "{coloured}");
     }
     for env in [("NO_COLOR", "1"), ("TERM", "dumb")] {
         if let Some(plain) = on_terminal(&[env]) {
             // Only the progress bar may move the cursor.
-            assert!(
-                plain.contains(verdict) && !plain.contains("\x1b[31m"),
-                "{env:?}: {plain}"
-            );
+            assert!(plain.contains(verdict) && !plain.contains("\x1b[31m"), "{env:?}: {plain}");
         }
     }
 }

@@ -33,20 +33,14 @@ fn outcomes(report: &Value) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut by_check: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in rows(report) {
         let check = row["check"].as_str().unwrap();
-        by_check
-            .entry(check)
-            .or_default()
-            .insert(row["outcome"].as_str().unwrap());
+        by_check.entry(check).or_default().insert(row["outcome"].as_str().unwrap());
     }
     by_check
 }
 
 fn failed(report: &Value) -> BTreeSet<&str> {
     let by_check = outcomes(report).into_iter();
-    by_check
-        .filter(|(_, all)| all.contains("failed"))
-        .map(|(check, _)| check)
-        .collect()
+    by_check.filter(|(_, all)| all.contains("failed")).map(|(check, _)| check).collect()
 }
 
 /// All files below a folder.
@@ -66,10 +60,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The folders of evidence that a run has kept.
 fn kept(bench: &Bench) -> Vec<PathBuf> {
     let entries = fs::read_dir(bench.path("touchdown-out")).unwrap();
-    entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
-        .collect()
+    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect()
 }
 
 #[test]
@@ -85,10 +76,7 @@ fn a_subject_that_does_nothing_is_no_success() {
     for (check, outcomes) in outcomes(&report) {
         let about_content = ["state-", "data-", "dedup-", "overwrite-", "append-"];
         if about_content.iter().any(|family| check.starts_with(family)) {
-            assert!(
-                !outcomes.contains("passed"),
-                "{check} passed without any evidence"
-            );
+            assert!(!outcomes.contains("passed"), "{check} passed without any evidence");
         }
     }
 }
@@ -97,32 +85,12 @@ fn a_subject_that_does_nothing_is_no_success() {
 fn without_a_readback_data_is_not_judged() {
     let bench = Bench::new();
     let ended = bench.run(&["--command", REFERENCE, "--report-json", "report.json"]);
-    ended.says(
-        0,
-        &[
-            "conformant in all that was seen",
-            "not-applicable",
-            "--readback",
-        ],
-    );
+    ended.says(0, &["conformant in all that was seen", "not-applicable", "--readback"]);
     let report = bench.report();
-    let about_rows = [
-        "data-lost",
-        "data-duplicated",
-        "data-altered",
-        "data-invented",
-    ];
-    let about_modes = [
-        "append-replaced-data",
-        "overwrite-kept-data",
-        "dedup-wrong-winner",
-    ];
+    let about_rows = ["data-lost", "data-duplicated", "data-altered", "data-invented"];
+    let about_modes = ["append-replaced-data", "overwrite-kept-data", "dedup-wrong-winner"];
     for check in about_rows.iter().chain(&about_modes) {
-        assert_eq!(
-            outcomes(&report)[check],
-            BTreeSet::from(["not-applicable"]),
-            "{check}"
-        );
+        assert_eq!(outcomes(&report)[check], BTreeSet::from(["not-applicable"]), "{check}");
         let mut of_check = rows(&report).iter().filter(|row| row["check"] == *check);
         assert!(of_check.all(|row| row["why"].as_str().is_some_and(|why| why.contains("read"))));
     }
@@ -138,58 +106,27 @@ fn the_json_report_is_as_documented_and_complete() {
     let report = bench.report();
     let keys =
         |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
-    let top = [
-        "touchdown",
-        "subject",
-        "seed",
-        "launches",
-        "wall_s",
-        "summary",
-        "results",
-    ];
+    let top = ["touchdown", "subject", "seed", "launches", "wall_s", "summary", "results"];
     assert_eq!(keys(&report), top);
     assert_eq!(report["touchdown"], env!("CARGO_PKG_VERSION"));
     assert_eq!(report["subject"]["kind"], "reference");
     assert_eq!(report["seed"], 7);
-    assert!(
-        report["launches"]
-            .as_u64()
-            .is_some_and(|launches| launches > 5)
-    );
-    assert!(
-        report["wall_s"]
-            .as_f64()
-            .is_some_and(|seconds| seconds > 0.0)
-    );
+    assert!(report["launches"].as_u64().is_some_and(|launches| launches > 5));
+    assert!(report["wall_s"].as_f64().is_some_and(|seconds| seconds > 0.0));
 
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for row in rows(&report) {
-        assert_eq!(
-            keys(row),
-            ["check", "scenario", "level", "outcome", "why", "findings"]
-        );
+        assert_eq!(keys(row), ["check", "scenario", "level", "outcome", "why", "findings"]);
         *counts.entry(row["outcome"].as_str().unwrap()).or_default() += 1;
         let findings = row["findings"].as_array().unwrap();
         assert_eq!(findings.is_empty(), row["outcome"] != "failed", "{row}");
         for finding in findings {
             assert_eq!(keys(finding)[..3], ["message", "evidence", "platform"]);
-            assert!(
-                finding
-                    .as_object()
-                    .unwrap()
-                    .values()
-                    .all(|text| text.as_str() != Some(""))
-            );
+            assert!(finding.as_object().unwrap().values().all(|text| text.as_str() != Some("")));
         }
         let needs_reason = ["inconclusive", "not-applicable", "could-not-run"];
-        if needs_reason
-            .iter()
-            .any(|outcome| row["outcome"] == *outcome)
-        {
-            assert!(
-                row["why"].as_str().is_some_and(|why| !why.is_empty()),
-                "{row}"
-            );
+        if needs_reason.iter().any(|outcome| row["outcome"] == *outcome) {
+            assert!(row["why"].as_str().is_some_and(|why| !why.is_empty()), "{row}");
         }
     }
     let summary: BTreeMap<&str, u64> = report["summary"]
@@ -214,17 +151,10 @@ fn secrets_never_leave() {
     const SECRET: &str = "correct horse battery staple";
     let bench = Bench::new();
     let ended = reference(&bench, &["--env", "FAULT=log-config"]);
-    ended.says(
-        1,
-        &["output-secret-leaked", "[touchdown: secret /passphrase]"],
-    );
+    ended.says(1, &["output-secret-leaked", "[touchdown: secret /passphrase]"]);
     let url = SECRET.replace(' ', "%20");
     let files = files_below(bench.folder.path());
-    assert!(
-        files
-            .iter()
-            .any(|file| file.ends_with("together/1.transcript.jsonl"))
-    );
+    assert!(files.iter().any(|file| file.ends_with("together/1.transcript.jsonl")));
     // What it printed, the report, and all that was kept: it is all in this folder.
     for file in files {
         let bytes = fs::read(&file).unwrap();
@@ -241,21 +171,13 @@ fn secrets_of_the_unreachable_config_never_leave_either() {
     let nowhere = r#"{"path":"/no/such/folder/db","passphrase":"another secret"}"#;
     bench.file("nowhere.json", nowhere);
     let args = ["--command", REFERENCE, "--env", "FAULT=log-config"];
-    let more = [
-        "--unreachable-config",
-        "nowhere.json",
-        "--report-json",
-        "report.json",
-    ];
+    let more = ["--unreachable-config", "nowhere.json", "--report-json", "report.json"];
     let ended = bench.run(&[args, more].concat());
     ended.says(1, &["output-secret-leaked  must in check-unreachable"]);
     for file in files_below(bench.folder.path()) {
         let bytes = fs::read(&file).unwrap();
         let ours = file.ends_with("nowhere.json");
-        assert!(
-            ours || !String::from_utf8_lossy(&bytes).contains("another secret"),
-            "{file:?}"
-        );
+        assert!(ours || !String::from_utf8_lossy(&bytes).contains("another secret"), "{file:?}");
     }
 }
 
@@ -270,10 +192,7 @@ fn is_judged_the_same_again(fault: &str, checks: &[&str], more: &[&str]) {
     for folder in folders {
         let folder = folder.display().to_string();
         let again = bench.touchdown(&["judge", &folder, "--strict"]);
-        again.says(
-            1,
-            &["the verdicts are those that were kept", "not conformant"],
-        );
+        again.says(1, &["the verdicts are those that were kept", "not conformant"]);
     }
 }
 
@@ -292,52 +211,29 @@ fn output_that_is_no_json_or_text_is_kept_as_it_was() {
 
 #[test]
 fn a_launch_that_never_ended_is_judged_the_same_again() {
-    let few = [
-        "--timeout",
-        "2",
-        "--run",
-        "append-one-stream",
-        "--run",
-        "dedup",
-    ];
+    let few = ["--timeout", "2", "--run", "append-one-stream", "--run", "dedup"];
     is_judged_the_same_again("never-exits", &["hangs"], &few);
-    assert_none("environ", |bytes| {
-        String::from_utf8_lossy(bytes).contains("FAULT=never-exits")
-    });
+    assert_none("environ", |bytes| String::from_utf8_lossy(bytes).contains("FAULT=never-exits"));
 }
 
 // What failed can be done again.
 
 /// Runs a shell line; returns what it printed.
 fn shell(line: &str) -> String {
-    let output = Command::new("sh")
-        .args(["-c", line])
-        .timeout(bench::LONGEST)
-        .output()
-        .unwrap();
+    let output = Command::new("sh").args(["-c", line]).timeout(bench::LONGEST).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
 fn the_repeat_line_repeats_the_failure() {
     let bench = Bench::new();
-    let ended = reference(
-        &bench,
-        &["--env", "FAULT=invent-final-state", "--run", "append-twice"],
-    );
+    let ended = reference(&bench, &["--env", "FAULT=invent-final-state", "--run", "append-twice"]);
     ended.says(1, &["state-invented"]);
     let report = bench.report();
-    let row = rows(&report)
-        .iter()
-        .find(|row| row["outcome"] == "failed")
-        .unwrap();
+    let row = rows(&report).iter().find(|row| row["outcome"] == "failed").unwrap();
     assert_eq!(row["check"], "state-invented");
     let finding = &row["findings"][0];
-    let (_, invented) = finding["evidence"]
-        .as_str()
-        .unwrap()
-        .split_once("{\"type\":")
-        .unwrap();
+    let (_, invented) = finding["evidence"].as_str().unwrap().split_once("{\"type\":").unwrap();
 
     let line = finding["repeat"].as_str().unwrap();
     assert!(ended.stdout.contains(&format!("    repeat    {line}\n")));
@@ -354,25 +250,13 @@ fn the_repeat_line_repeats_the_failure() {
 #[test]
 fn the_repeat_line_of_a_write_that_must_fail_makes_it_fail() {
     let bench = Bench::new();
-    let args = [
-        "--env",
-        "FAULT=die-silently",
-        "--run",
-        "append-one-stream",
-        "--strict",
-    ];
+    let args = ["--env", "FAULT=die-silently", "--run", "append-one-stream", "--strict"];
     reference(&bench, &args).says(1, &["failure-without-trace"]);
     let script = bench.path("touchdown-out/write-invalid/repeat.sh");
-    let ended = Command::new("sh")
-        .arg(script)
-        .timeout(bench::LONGEST)
-        .assert();
+    let ended = Command::new("sh").arg(script).timeout(bench::LONGEST).assert();
     let ended = ended.failure();
     let told = String::from_utf8_lossy(&ended.get_output().stderr).into_owned();
-    assert!(
-        !told.contains("No such file"),
-        "it failed for another reason: {told}"
-    );
+    assert!(!told.contains("No such file"), "it failed for another reason: {told}");
 }
 
 #[test]
@@ -380,30 +264,15 @@ fn the_repeat_line_of_a_command_holds_its_environment() {
     let bench = Bench::new();
     let subject = format!("'{REFERENCE}'");
     let words = ["it's", "a \"$HOME\" `x`"].join(" ");
-    let args = [
-        "--command",
-        &subject,
-        "--env",
-        "FAULT=invent-final-state",
-        "--run",
-        "append-twice",
-    ];
+    let args =
+        ["--command", &subject, "--env", "FAULT=invent-final-state", "--run", "append-twice"];
     let odd = format!("ODD={words}");
     bench.run(&[&args[..], &["--env", &odd, "--report-json", "report.json"]].concat());
     let report = bench.report();
-    let line = rows(&report)
-        .iter()
-        .find_map(|row| row["findings"][0]["repeat"].as_str())
-        .unwrap();
+    let line = rows(&report).iter().find_map(|row| row["findings"][0]["repeat"].as_str()).unwrap();
     assert!(shell(line).contains("\"finished\":true"), "{line}");
     let shown = line.replace(REFERENCE, "env");
-    let shown = shell(
-        &shown
-            .split(" write ")
-            .next()
-            .unwrap()
-            .replace("ODD", "EVEN"),
-    );
+    let shown = shell(&shown.split(" write ").next().unwrap().replace("ODD", "EVEN"));
     assert!(shown.contains(&format!("EVEN={words}\n")), "{shown}");
 }
 
@@ -412,11 +281,7 @@ fn the_repeat_line_of_a_command_holds_its_environment() {
 #[test]
 fn neither_order_nor_company_makes_a_difference() {
     let bench = Bench::new();
-    for more in [
-        &["--seed", "7"][..],
-        &["-j", "2"],
-        &["--no-namespaces", "--seed", "8"],
-    ] {
+    for more in [&["--seed", "7"][..], &["-j", "2"], &["--no-namespaces", "--seed", "8"]] {
         reference(&bench, more).says(0, &["conformant in all that was seen"]);
         let report = bench.report();
         assert_eq!(failed(&report), BTreeSet::new(), "{more:?}");

@@ -40,16 +40,11 @@ fn run(fault: Option<&str>, folder: &Path) -> Run {
         .arg("--out")
         .arg(folder.join(fault.unwrap_or("none")));
     if let Some(fault) = fault {
-        command
-            .args(["--env", &format!("FAULT={fault}")])
-            .args(flags(fault));
+        command.args(["--env", &format!("FAULT={fault}")]).args(flags(fault));
     }
     let output = command.output().unwrap();
     let text = std::fs::read_to_string(&report).unwrap_or_else(|error| {
-        panic!(
-            "{fault:?}: no report ({error}): {}",
-            String::from_utf8_lossy(&output.stderr)
-        )
+        panic!("{fault:?}: no report ({error}): {}", String::from_utf8_lossy(&output.stderr))
     });
     let report: Value = serde_json::from_str(&text).unwrap();
     let mut failed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
@@ -57,27 +52,13 @@ fn run(fault: Option<&str>, folder: &Path) -> Run {
     for row in report["results"].as_array().unwrap() {
         let text = |key: &str| row[key].as_str().unwrap().to_owned();
         if row["outcome"] == "failed" {
-            assert!(
-                !row["findings"].as_array().unwrap().is_empty(),
-                "a failure without a finding"
-            );
-            failed
-                .entry(text("check"))
-                .or_default()
-                .insert(text("scenario"));
+            assert!(!row["findings"].as_array().unwrap().is_empty(), "a failure without a finding");
+            failed.entry(text("check")).or_default().insert(text("scenario"));
         }
-        outcomes
-            .entry(text("check"))
-            .or_default()
-            .insert(text("outcome"));
+        outcomes.entry(text("check")).or_default().insert(text("outcome"));
     }
     let launches = report["launches"].as_u64().unwrap();
-    Run {
-        failed,
-        outcomes,
-        code: output.status.code(),
-        launches,
-    }
+    Run { failed, outcomes, code: output.status.code(), launches }
 }
 
 #[test]
@@ -170,8 +151,5 @@ fn hold_against_page(rows: &BTreeMap<&str, Run>) {
         std::fs::write(&path, &page).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        kept, page,
-        "docs/kill-matrix.md is stale: run with UPDATE_DOCS=1"
-    );
+    assert_eq!(kept, page, "docs/kill-matrix.md is stale: run with UPDATE_DOCS=1");
 }

@@ -49,10 +49,7 @@ fn our_schema_states_the_facts_of_the_pydantic_models() {
     assert_differences(
         &facts::official().pydantic,
         &[
-            (
-                "AirbyteProtocol",
-                "only holds the two roots together; it is never sent",
-            ),
+            ("AirbyteProtocol", "only holds the two roots together; it is never sent"),
             ("AirbyteProtocol.airbyte_message", "likewise"),
             ("AirbyteProtocol.configured_airbyte_catalog", "likewise"),
         ],
@@ -64,25 +61,13 @@ fn our_schema_states_the_facts_of_the_dataclasses() {
     assert_differences(
         &facts::official().dataclasses,
         &[
-            (
-                "AirbyteProtocol",
-                "only holds the two roots together; it is never sent",
-            ),
+            ("AirbyteProtocol", "only holds the two roots together; it is never sent"),
             ("AirbyteProtocol.airbyte_message", "likewise"),
             ("AirbyteProtocol.configured_airbyte_catalog", "likewise"),
-            (
-                "AirbyteStateMessage.global",
-                "a keyword of Python; a dataclass has no alias for it",
-            ),
+            ("AirbyteStateMessage.global", "a keyword of Python; a dataclass has no alias for it"),
             ("AirbyteStateMessage.global_", "likewise"),
-            (
-                "AirbyteStream.supported_sync_modes",
-                "a dataclass cannot ask for one item at least",
-            ),
-            (
-                "ConnectorSpecification.changelogUrl",
-                "a plain string to a dataclass",
-            ),
+            ("AirbyteStream.supported_sync_modes", "a dataclass cannot ask for one item at least"),
+            ("ConnectorSpecification.changelogUrl", "a plain string to a dataclass"),
             ("ConnectorSpecification.documentationUrl", "likewise"),
         ],
     );
@@ -115,10 +100,7 @@ fn an_error_names_the_spot_inside_the_payload() {
     let validator = validator("AirbyteMessage");
     let errors: Vec<_> = validator.iter_errors(&message).collect();
     assert_eq!(errors.len(), 1);
-    assert_eq!(
-        errors[0].instance_path().to_string(),
-        "/trace/error/message"
-    );
+    assert_eq!(errors[0].instance_path().to_string(), "/trace/error/message");
 }
 
 // Accepted and refused alike.
@@ -226,10 +208,7 @@ fn random_changes(facts: &Facts) -> Vec<(Origin, Case)> {
 }
 
 fn case(model: &'static str, value: &Value) -> Case {
-    Case {
-        model,
-        text: value.to_string(),
-    }
+    Case { model, text: value.to_string() }
 }
 
 // The typed side of the harness: what `touchdown::protocol::message::parse` takes and refuses.

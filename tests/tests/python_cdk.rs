@@ -15,11 +15,7 @@ fn the_example_is_conformant() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, path: &Path| {
         let file = folder.path().join(name);
-        std::fs::write(
-            &file,
-            serde_json::json!({"destination_path": path}).to_string(),
-        )
-        .unwrap();
+        std::fs::write(&file, serde_json::json!({"destination_path": path}).to_string()).unwrap();
         file
     };
     let config = write("config.json", &folder.path().join("rows"));
@@ -40,18 +36,8 @@ fn the_example_is_conformant() {
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{told}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    for check in [
-        "data-lost",
-        "overwrite-kept-data",
-        "state-lost",
-        "state-not-flushed",
-    ] {
+    assert_eq!(output.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    for check in ["data-lost", "overwrite-kept-data", "state-lost", "state-not-flushed"] {
         let line = told.lines().find(|line| line.contains(check)).unwrap();
         assert!(line.trim_start().starts_with("passed"), "{line}");
     }
@@ -60,14 +46,7 @@ fn the_example_is_conformant() {
 #[test]
 fn the_examples_own_tests_pass() {
     let python = venv::python("python-cdk", &example().join("requirements.txt"));
-    let output = Command::new(python)
-        .args(["-m", "unittest"])
-        .current_dir(example())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output =
+        Command::new(python).args(["-m", "unittest"]).current_dir(example()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

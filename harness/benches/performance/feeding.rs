@@ -41,11 +41,7 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
         Row::told("the same through a pipe of 1 MiB", wide, "GB/s"),
         Row::told("making records, and writing them nowhere", made, "GB/s"),
         Row::told("a launch fed with records made on the fly", fed, "GB/s"),
-        Row::ratio(
-            "… as a share of the faster pipe",
-            shares,
-            Target::AtLeast(0.5),
-        ),
+        Row::ratio("… as a share of the faster pipe", shares, Target::AtLeast(0.5)),
     ])
 }
 
@@ -81,10 +77,7 @@ fn launch() -> anyhow::Result<f64> {
     let began = Instant::now();
     let transcript = process::launch(&subject, &[], Stdin::Steps(&steps), Limits::default())?;
     let rate = rate(began);
-    let told = transcript
-        .stdout
-        .first()
-        .context("the sink has said nothing")?;
+    let told = transcript.stdout.first().context("the sink has said nothing")?;
     arrived(&told.bytes)?;
     Ok(rate)
 }
@@ -113,10 +106,7 @@ fn pipe(wide: bool) -> anyhow::Result<f64> {
 
 fn arrived(told: &[u8]) -> anyhow::Result<()> {
     let told = String::from_utf8_lossy(told);
-    ensure!(
-        told.trim() == bytes().to_string(),
-        "the sink has got {told} bytes"
-    );
+    ensure!(told.trim() == bytes().to_string(), "the sink has got {told} bytes");
     Ok(())
 }
 

@@ -43,14 +43,8 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let enforce = remove(&mut args, "--enforce");
-    if let Some(unknown) = args
-        .iter()
-        .find(|arg| ALL.iter().all(|(name, _)| name != arg))
-    {
-        bail!(
-            "{unknown:?} is no benchmark: there are {:?}",
-            ALL.map(|(name, _)| name)
-        );
+    if let Some(unknown) = args.iter().find(|arg| ALL.iter().all(|(name, _)| name != arg)) {
+        bail!("{unknown:?} is no benchmark: there are {:?}", ALL.map(|(name, _)| name));
     }
     let mut missed = 0;
     println!("{:<9}  {:<52}  {:>13}  target", "", "", "measured");

@@ -30,12 +30,7 @@ pub enum Target {
 impl Row {
     /// A value that is only told.
     pub fn told(what: impl Into<String>, measured: f64, unit: &'static str) -> Self {
-        Self {
-            what: what.into(),
-            measured,
-            unit,
-            target: None,
-        }
+        Self { what: what.into(), measured, unit, target: None }
     }
 
     /// A value with a target.
@@ -45,10 +40,7 @@ impl Row {
         unit: &'static str,
         target: Target,
     ) -> Self {
-        Self {
-            target: Some(target),
-            ..Self::told(what, measured, unit)
-        }
+        Self { target: Some(target), ..Self::told(what, measured, unit) }
     }
 
     /// A value measured several times: the median with a target, and how far the others lie apart.
@@ -82,11 +74,7 @@ impl fmt::Display for Row {
             Some(Target::AtMost(target)) => ('≤', target),
         };
         let word = if self.missed() { "MISSED" } else { "met" };
-        write!(
-            f,
-            "{:<52}  {number:>8} {:<4}  {sign} {target}  {word}",
-            self.what, self.unit
-        )
+        write!(f, "{:<52}  {number:>8} {:<4}  {sign} {target}  {word}", self.what, self.unit)
     }
 }
 
@@ -162,10 +150,6 @@ pub fn touchdown(args: &[&str], folder: &Path) -> anyhow::Result<Ran> {
 /// time and is not what is measured.
 pub fn conformant(args: &[&str], folder: &Path) -> anyhow::Result<Ran> {
     let ran = touchdown(args, folder)?;
-    ensure!(
-        ran.status.success(),
-        "touchdown {args:?} has ended with {}",
-        ran.status
-    );
+    ensure!(ran.status.success(), "touchdown {args:?} has ended with {}", ran.status);
     Ok(ran)
 }

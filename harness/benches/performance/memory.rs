@@ -22,12 +22,7 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
             "MiB",
             Target::AtMost(PEAK),
         ),
-        Row::held(
-            "… as a multiple of that with 100,000",
-            many / few,
-            "",
-            Target::AtMost(1.1),
-        ),
+        Row::held("… as a multiple of that with 100,000", many / few, "", Target::AtMost(1.1)),
         Row::told("wall clock of the run with 10,000,000", seconds, "s"),
     ])
 }

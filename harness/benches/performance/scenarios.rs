@@ -13,29 +13,12 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
         seconds.push(ran.seconds);
         last = Some(ran);
     }
-    let mut rows = vec![Row::held(
-        "touchdown run --reference",
-        median(seconds),
-        "s",
-        Target::AtMost(3.0),
-    )];
+    let mut rows =
+        vec![Row::held("touchdown run --reference", median(seconds), "s", Target::AtMost(3.0))];
     if let Some(ran) = last {
-        rows.push(Row::held(
-            "launches",
-            ran.number("launches"),
-            "",
-            Target::AtMost(15.0),
-        ));
-        rows.push(Row::told(
-            "results that failed",
-            ran.count("failed") as f64,
-            "",
-        ));
-        rows.push(Row::told(
-            "results that passed",
-            ran.count("passed") as f64,
-            "",
-        ));
+        rows.push(Row::held("launches", ran.number("launches"), "", Target::AtMost(15.0)));
+        rows.push(Row::told("results that failed", ran.count("failed") as f64, ""));
+        rows.push(Row::told("results that passed", ran.count("passed") as f64, ""));
     }
     Ok(rows)
 }

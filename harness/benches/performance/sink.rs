@@ -80,10 +80,7 @@ fn write() -> io::Result<()> {
             let end = memchr(b'\n', &rest[at..]).map_or(rest.len(), |length| at + length);
             records += memchr_iter(b'\n', &rest[..start]).count();
             output.write_all(&rest[start..end - 2])?;
-            writeln!(
-                output,
-                r#","destinationStats":{{"recordCount":{records}.0}}}}}}"#
-            )?;
+            writeln!(output, r#","destinationStats":{{"recordCount":{records}.0}}}}}}"#)?;
             output.flush()?;
             records = 0;
             rest = rest.get(end + 1..).unwrap_or_default();
@@ -112,9 +109,7 @@ fn timed(args: &[String]) -> anyhow::Result<ExitCode> {
 
 /// Seconds since 1970.
 pub fn now() -> f64 {
-    UNIX_EPOCH
-        .elapsed()
-        .map_or(0.0, |since| since.as_secs_f64())
+    UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// A launch, as [`TIMED`] has written it down.

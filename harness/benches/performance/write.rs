@@ -62,17 +62,12 @@ impl Input {
     fn make(folder: &Path) -> anyhow::Result<Self> {
         let mut scenarios = load::from_folder(&benchmarks())?;
         scenarios.retain(|scenario| scenario.id == SCENARIO);
-        let names = Names {
-            run: "touchdown_20260101_000000".into(),
-            namespaces: true,
-        };
+        let names = Names { run: "touchdown_20260101_000000".into(), namespaces: true };
         let trial = pack(&scenarios, &names, 0)?.pop();
         let sync = trial.and_then(|mut trial| trial.syncs.pop());
         let PackedSync { catalog, steps, .. } = sync.context("the benchmark has no sync")?;
-        let input = Self {
-            catalog: folder.join("catalog.json"),
-            messages: folder.join("messages.jsonl"),
-        };
+        let input =
+            Self { catalog: folder.join("catalog.json"), messages: folder.join("messages.jsonl") };
         fs::write(&input.catalog, catalog)?;
         let mut file = BufWriter::new(File::create(&input.messages)?);
         for step in &steps {
@@ -91,24 +86,12 @@ impl Input {
         let place = Place::new()?;
         let began = Instant::now();
         let status = Command::new("sh")
-            .args([
-                "-c",
-                r#"cat "$1" | "$2" reference write --config "$3" --catalog "$4""#,
-                "sh",
-            ])
-            .args([
-                &self.messages,
-                Path::new(TOUCHDOWN),
-                &place.config,
-                &self.catalog,
-            ])
+            .args(["-c", r#"cat "$1" | "$2" reference write --config "$3" --catalog "$4""#, "sh"])
+            .args([&self.messages, Path::new(TOUCHDOWN), &place.config, &self.catalog])
             .stdout(Stdio::null())
             .status()?;
         let seconds = began.elapsed().as_secs_f64();
-        ensure!(
-            status.success(),
-            "the reference destination has ended with {status}"
-        );
+        ensure!(status.success(), "the reference destination has ended with {status}");
         Ok(seconds)
     }
 }
@@ -153,21 +136,13 @@ fn phases(title: &str, readback: bool) -> anyhow::Result<Vec<Row>> {
     let (own, file) = (own.to_string_lossy(), log.to_string_lossy());
     let command = Place::command(&[&own, sink::WORD, sink::TIMED, &file]);
     let reader = format!("{command} read");
-    let more: &[&str] = if readback {
-        &["--readback", &reader]
-    } else {
-        &[]
-    };
+    let more: &[&str] = if readback { &["--readback", &reader] } else { &[] };
     let began = sink::now();
     let whole = place.touchdown(&command, more)?;
     let ended = sink::now();
     let launches = Launched::all(&log)?;
     let alive = |is: &dyn Fn(&Launched) -> bool| -> f64 {
-        launches
-            .iter()
-            .filter(|launched| is(launched))
-            .map(Launched::seconds)
-            .sum()
+        launches.iter().filter(|launched| is(launched)).map(Launched::seconds).sum()
     };
     let longest = launches
         .iter()
@@ -176,19 +151,13 @@ fn phases(title: &str, readback: bool) -> anyhow::Result<Vec<Row>> {
         .fold(0.0, f64::max);
     let all = alive(&|_| true);
     let read = alive(&|launched| launched.operation == "read");
-    let last = launches
-        .iter()
-        .map(|launched| launched.ended)
-        .fold(began, f64::max);
+    let last = launches.iter().map(|launched| launched.ended).fold(began, f64::max);
     let judging = ended - last;
     let row = |what: &str, seconds| Row::told(format!("{title}: {what}"), seconds, "s");
     let mut rows = vec![
         row("wall clock", whole),
         row("the write", longest),
-        row(
-            "spec, check and the write that must fail",
-            all - longest - read,
-        ),
+        row("spec, check and the write that must fail", all - longest - read),
     ];
     if readback {
         rows.push(row("the reader, and our copy of its rows", read));

@@ -118,16 +118,11 @@ pub const CHECKS: &[Check] = &[
 ];
 
 /// Every `check`.
-const CHECKS_ALL: &[Purpose] = &[
-    Purpose::CheckWorking,
-    Purpose::CheckInvalid,
-    Purpose::CheckUnreachable,
-];
+const CHECKS_ALL: &[Purpose] =
+    &[Purpose::CheckWorking, Purpose::CheckInvalid, Purpose::CheckUnreachable];
 
 fn count(launch: &Launch) -> Vec<usize> {
-    let statuses = launch
-        .messages()
-        .filter(|(_, message)| message.kind == Kind::ConnectionStatus);
+    let statuses = launch.messages().filter(|(_, message)| message.kind == Kind::ConnectionStatus);
     statuses.map(|(at, _)| at).collect()
 }
 
@@ -135,10 +130,7 @@ fn status_missing(launch: &Launch, _: &Facts) -> Verdict {
     if !count(launch).is_empty() {
         return Verdict::Pass;
     }
-    Verdict::Fail(vec![Finding::on_end(
-        "check printed no CONNECTION_STATUS",
-        launch,
-    )])
+    Verdict::Fail(vec![Finding::on_end("check printed no CONNECTION_STATUS", launch)])
 }
 
 fn status_repeated(launch: &Launch, _: &Facts) -> Verdict {
@@ -166,10 +158,7 @@ fn valid_config_failed(launch: &Launch, _: &Facts) -> Verdict {
 }
 
 fn bad_config_succeeded(evidence: &Evidence, _: &Facts) -> Verdict {
-    let note = evidence
-        .config_note
-        .as_deref()
-        .unwrap_or("the config is bad");
+    let note = evidence.config_note.as_deref().unwrap_or("the config is bad");
     let mut verdict = Verdict::Elsewhere;
     for (nth, launch) in evidence.launches.iter().enumerate() {
         verdict = verdict.and(match launch.statuses().next() {
@@ -189,18 +178,10 @@ fn bad_config_succeeded(evidence: &Evidence, _: &Facts) -> Verdict {
 fn failure_silent(launch: &Launch, _: &Facts) -> Verdict {
     match launch.statuses().next() {
         Some((at, status)) if status.status == "FAILED" => {
-            if status
-                .message
-                .as_deref()
-                .is_some_and(|message| !message.trim().is_empty())
-            {
+            if status.message.as_deref().is_some_and(|message| !message.trim().is_empty()) {
                 Verdict::Pass
             } else {
-                Verdict::Fail(vec![Finding::on_stdout(
-                    "FAILED without a message",
-                    launch,
-                    at,
-                )])
+                Verdict::Fail(vec![Finding::on_stdout("FAILED without a message", launch, at)])
             }
         }
         _ => Verdict::inconclusive("it was not FAILED"),
@@ -222,10 +203,7 @@ fn failure_crashes(launch: &Launch, _: &Facts) -> Verdict {
     if end.code == Some(0) {
         return Verdict::Pass;
     }
-    let message = format!(
-        "the status is FAILED, and yet it ended with {}",
-        end.describe()
-    );
+    let message = format!("the status is FAILED, and yet it ended with {}", end.describe());
     Verdict::Fail(vec![Finding::on_stdout(message, launch, at)])
 }
 
@@ -237,10 +215,7 @@ fn slow(launch: &Launch, facts: &Facts) -> Verdict {
             Some(_) => Verdict::inconclusive("it was ended before its time was over"),
         };
     }
-    let message = format!(
-        "check took {took:.1} s; its limit is {} s",
-        facts.check_within_s
-    );
+    let message = format!("check took {took:.1} s; its limit is {} s", facts.check_within_s);
     Verdict::Fail(vec![Finding::on_end(message, launch)])
 }
 
@@ -258,10 +233,7 @@ fn passes_write_fails(launch: &Launch, facts: &Facts) -> Verdict {
     if launch.everything_came() {
         return Verdict::inconclusive("all states came: how it ended is another check's matter");
     }
-    if matches!(
-        launch.transcript.end.stopped,
-        Some(Stop::TimeLimit(_) | Stop::Interrupted)
-    ) {
+    if matches!(launch.transcript.end.stopped, Some(Stop::TimeLimit(_) | Stop::Interrupted)) {
         return Verdict::inconclusive("it did not end by itself: see hangs");
     }
     let message = "check SUCCEEDED, and a write with the same config failed";

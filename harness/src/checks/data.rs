@@ -169,11 +169,8 @@ enum Doubt {
 /// Compares all that a scenario has landed with the model.
 #[must_use]
 pub fn see(evidence: &Evidence, member: &Member) -> Vec<Seen> {
-    let syncs: Vec<Input> = evidence
-        .launches
-        .iter()
-        .map(|launch| (&launch.streams, launch.steps.as_slice()))
-        .collect();
+    let syncs: Vec<Input> =
+        evidence.launches.iter().map(|launch| (&launch.streams, launch.steps.as_slice())).collect();
     let mut seen = Vec::new();
     for sync in 0..member.syncs.min(syncs.len()) {
         for stream in &member.streams {
@@ -185,24 +182,11 @@ pub fn see(evidence: &Evidence, member: &Member) -> Vec<Seen> {
 
 fn see_stream(evidence: &Evidence, syncs: &[Input], stream: &Descriptor) -> Option<Seen> {
     let sync = syncs.len() - 1;
-    let configured = syncs
-        .iter()
-        .rev()
-        .find_map(|(catalog, _)| catalog.find(stream))?;
-    let place = Place {
-        configured,
-        sync,
-        in_catalog: syncs[sync].0.find(stream).is_some(),
-    };
+    let configured = syncs.iter().rev().find_map(|(catalog, _)| catalog.find(stream))?;
+    let place = Place { configured, sync, in_catalog: syncs[sync].0.find(stream).is_some() };
     let expected = model::expected(stream, syncs);
-    let failed = evidence.launches[..=sync]
-        .iter()
-        .enumerate()
-        .find(|(_, l)| !l.succeeded());
-    let landed = evidence.launches[sync]
-        .landed
-        .iter()
-        .find(|landed| landed.stream == *stream);
+    let failed = evidence.launches[..=sync].iter().enumerate().find(|(_, l)| !l.succeeded());
+    let landed = evidence.launches[sync].landed.iter().find(|landed| landed.stream == *stream);
     let result = match (failed, landed.map(|landed| &landed.rows)) {
         (Some((nth, launch)), _) => Err(Doubt::SyncFailed(format!(
             "sync {} failed, so what must have landed is not settled: {}",
@@ -216,12 +200,7 @@ fn see_stream(evidence: &Evidence, syncs: &[Input], stream: &Descriptor) -> Opti
         }
     };
     let shows = shows(&expected, &place);
-    Some(Seen {
-        sync,
-        stream: stream.clone(),
-        shows,
-        result,
-    })
+    Some(Seen { sync, stream: stream.clone(), shows, result })
 }
 
 /// The kinds of difference that a stream can show at this place.
@@ -231,9 +210,7 @@ fn shows(expected: &Expected, place: &Place) -> Vec<Kind> {
     let rows = !expected.rows.is_empty();
     // A recipe's rows are not made for this: they are many, and alike.
     let mut versions = expected.rows.iter().map(Part::version);
-    let earlier = versions
-        .clone()
-        .any(|version| version.origin.sync < place.sync);
+    let earlier = versions.clone().any(|version| version.origin.sync < place.sync);
     let gone = |reason| expected.gone.iter().any(|gone| gone.reason == reason);
     let again = dedup && versions.any(|version| version.deliveries > 1);
     [
@@ -241,10 +218,7 @@ fn shows(expected: &Expected, place: &Place) -> Vec<Kind> {
         (Kind::Duplicated, rows && place.in_catalog && !dedup),
         (Kind::Altered, rows),
         (Kind::Invented, place.in_catalog),
-        (
-            Kind::AppendReplaced,
-            place.in_catalog && mode == SyncMode::Append && earlier,
-        ),
+        (Kind::AppendReplaced, place.in_catalog && mode == SyncMode::Append && earlier),
         (Kind::OverwriteKept, gone(Reason::Replaced)),
         (Kind::NeighbourTouched, !place.in_catalog && rows),
         (Kind::DedupKept, dedup && gone(Reason::Outdated)),
@@ -263,9 +237,7 @@ fn shows(expected: &Expected, place: &Place) -> Vec<Kind> {
 pub fn judge(kind: Kind, seen: &[Seen], facts: &Facts) -> Option<Verdict> {
     let able = seen.iter().any(|seen| seen.shows.contains(&kind));
     if able && !facts.readback {
-        return Some(Verdict::not_applicable(
-            "rows are not read back: give --readback COMMAND",
-        ));
+        return Some(Verdict::not_applicable("rows are not read back: give --readback COMMAND"));
     }
     let mut told: HashSet<(&Descriptor, Option<&str>, Option<&str>)> = HashSet::new();
     let mut findings = Vec::new();
@@ -345,16 +317,9 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
                 text.as_ref()
                     .map_or_else(|| "nothing".to_owned(), |row| super::shown(row.as_bytes()))
             };
-            let evidence = format!(
-                "wanted {}; found {}",
-                row(&difference.wanted),
-                row(&difference.found)
-            );
-            Finding {
-                message,
-                evidence,
-                launch: Some(seen.sync),
-            }
+            let evidence =
+                format!("wanted {}; found {}", row(&difference.wanted), row(&difference.found));
+            Finding { message, evidence, launch: Some(seen.sync) }
         })
         .collect()
 }

@@ -101,15 +101,9 @@ fn error_trace_incomplete(launch: &Launch, _: &Facts) -> Verdict {
     let mut seen = false;
     for (at, error) in launch.errors() {
         seen = true;
-        let message = error
-            .and_then(|error| error.message.as_deref())
-            .unwrap_or_default();
+        let message = error.and_then(|error| error.message.as_deref()).unwrap_or_default();
         if message.trim().is_empty() {
-            findings.push(Finding::on_stdout(
-                "a TRACE ERROR has no error.message",
-                launch,
-                at,
-            ));
+            findings.push(Finding::on_stdout("a TRACE ERROR has no error.message", launch, at));
         }
         if let Some(kind) = error.and_then(|error| error.failure_type.as_deref())
             && !TYPES.contains(&kind)
@@ -141,10 +135,7 @@ fn failure_without_trace(launch: &Launch, _: &Facts) -> Verdict {
         if launch.everything_came() {
             return Verdict::inconclusive("nothing but its exit code says that it failed");
         }
-        return Verdict::Fail(vec![Finding::on_end(
-            "it failed without a TRACE ERROR",
-            launch,
-        )]);
+        return Verdict::Fail(vec![Finding::on_end("it failed without a TRACE ERROR", launch)]);
     }
     Verdict::Pass
 }
@@ -181,10 +172,7 @@ fn success_exits_nonzero(launch: &Launch, _: &Facts) -> Verdict {
     if end.code == Some(0) {
         return Verdict::Pass;
     }
-    let message = format!(
-        "all came that a success brings, and it ended with {}",
-        end.describe()
-    );
+    let message = format!("all came that a success brings, and it ended with {}", end.describe());
     Verdict::Fail(vec![Finding::on_end(message, launch)])
 }
 
@@ -208,17 +196,10 @@ fn control_config_invalid(launch: &Launch, facts: &Facts) -> Verdict {
     let mut findings = Vec::new();
     for (at, control) in controls {
         let Some(config) = control.pointer("/connectorConfig/config") else {
-            findings.push(Finding::on_stdout(
-                "a CONTROL carries no config",
-                launch,
-                at,
-            ));
+            findings.push(Finding::on_stdout("a CONTROL carries no config", launch, at));
             continue;
         };
-        if let Some(error) = validator
-            .iter_errors(config)
-            .find(|error| !is_about_a_secret(error))
-        {
+        if let Some(error) = validator.iter_errors(config).find(|error| !is_about_a_secret(error)) {
             let what = format!(
                 "the config in a CONTROL violates the spec at {:?}: {}",
                 error.instance_path().to_string(),
@@ -271,10 +252,7 @@ fn hangs(launch: &Launch, _: &Facts) -> Verdict {
         None => {}
     }
     for process in &end.left_behind {
-        findings.push(Finding::new(
-            "a process that it started outlived it",
-            process.clone(),
-        ));
+        findings.push(Finding::new("a process that it started outlived it", process.clone()));
     }
     Verdict::from_findings(findings)
 }

@@ -50,10 +50,7 @@ impl Ledger {
     /// Draws up the ledger of a launch.
     #[must_use]
     pub fn new(launch: &Launch) -> Self {
-        let mut ledger = Self {
-            sent: sent_states(launch),
-            came: Vec::new(),
-        };
+        let mut ledger = Self { sent: sent_states(launch), came: Vec::new() };
         let mut matching = Matching::new(&ledger.sent);
         for (line, message) in launch.messages() {
             if let Body::State(state) = &message.body {
@@ -62,11 +59,7 @@ impl Ledger {
                     ledger.sent[sent].came.push(line);
                     matching.latest.insert(group(state), sent);
                 }
-                ledger.came.push(CameState {
-                    line,
-                    state: state.clone(),
-                    sent,
-                });
+                ledger.came.push(CameState { line, state: state.clone(), sent });
             }
         }
         ledger
@@ -74,10 +67,7 @@ impl Ledger {
 
     /// Sent states of one kind, with their place in the ledger.
     pub fn written(&self) -> impl Iterator<Item = (usize, &SentState)> {
-        self.sent
-            .iter()
-            .enumerate()
-            .filter(|(_, sent)| sent.at.is_some())
+        self.sent.iter().enumerate().filter(|(_, sent)| sent.at.is_some())
     }
 }
 
@@ -111,11 +101,7 @@ impl Matching {
                 by_id.entry(loose_id(id)).or_insert(at);
             }
         }
-        Self {
-            by_id,
-            by_content: None,
-            latest: HashMap::new(),
-        }
+        Self { by_id, by_content: None, latest: HashMap::new() }
     }
 
     /// The sent state that one which came is taken for: that of its id, or, where it has none,
@@ -156,10 +142,7 @@ fn first_to_come(
 ) -> Option<usize> {
     let mut waiting = among.filter(|at| sent[*at].came.is_empty());
     let after = |at: &usize| latest.is_none_or(|latest| latest < *at);
-    waiting
-        .clone()
-        .find(|at| after(at) && fits(*at))
-        .or_else(|| waiting.find(|at| fits(*at)))
+    waiting.clone().find(|at| after(at) && fits(*at)).or_else(|| waiting.find(|at| fits(*at)))
 }
 
 /// An id without regard for its spelling: `7`, `7.0` and `"7"` are one.
@@ -238,18 +221,11 @@ impl Content {
                 global.shift_remove("stream_states");
                 global.retain(|_, value| value.get() != "null");
                 global.sort_unstable_keys();
-                blobs.extend(
-                    global
-                        .into_values()
-                        .map(|raw| (None, Blob::read(Some(raw)))),
-                );
+                blobs.extend(global.into_values().map(|raw| (None, Blob::read(Some(raw)))));
             }
         }
         blobs.sort_by(|(of, _), (other, _)| of.cmp(other));
-        Self {
-            kind: state.kind,
-            blobs,
-        }
+        Self { kind: state.kind, blobs }
     }
 
     /// The text that states of the same content share.
@@ -281,15 +257,11 @@ fn sent_states(launch: &Launch) -> Vec<SentState> {
     let mut since_global = 0;
     let mut any = false;
     let mut sent = Vec::new();
-    for (step, at) in launch.steps.iter().zip(
-        launch
-            .transcript
-            .written
-            .iter()
-            .copied()
-            .map(Some)
-            .chain(std::iter::repeat(None)),
-    ) {
+    for (step, at) in launch
+        .steps
+        .iter()
+        .zip(launch.transcript.written.iter().copied().map(Some).chain(std::iter::repeat(None)))
+    {
         match step {
             Step::Gate => {}
             Step::Message(message) => match &message.body {
@@ -309,22 +281,14 @@ fn sent_states(launch: &Launch) -> Vec<SentState> {
                         None => (std::mem::take(&mut since_global), !any),
                     };
                     let state = state.clone();
-                    sent.push(SentState {
-                        state,
-                        at,
-                        records,
-                        before_records,
-                        came: vec![],
-                    });
+                    sent.push(SentState { state, at, records, before_records, came: vec![] });
                 }
                 SentBody::Other => {}
             },
             Step::Bulk(bulk) => {
                 for nth in 0..bulk.states() {
-                    let Ok(Sent {
-                        body: SentBody::State(state),
-                        ..
-                    }) = Sent::parse(&bulk.state(nth))
+                    let Ok(Sent { body: SentBody::State(state), .. }) =
+                        Sent::parse(&bulk.state(nth))
                     else {
                         continue;
                     };

@@ -126,11 +126,7 @@ impl Verdict {
     /// Fails if there are findings, else passes.
     #[must_use]
     pub fn from_findings(findings: Vec<Finding>) -> Self {
-        if findings.is_empty() {
-            Self::Pass
-        } else {
-            Self::Fail(findings)
-        }
+        if findings.is_empty() { Self::Pass } else { Self::Fail(findings) }
     }
 
     /// Not applicable, because of this.
@@ -175,11 +171,7 @@ pub struct Finding {
 impl Finding {
     /// A finding with what it was seen by.
     pub fn new(message: impl Into<String>, evidence: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            evidence: evidence.into(),
-            launch: None,
-        }
+        Self { message: message.into(), evidence: evidence.into(), launch: None }
     }
 
     /// A finding about a line of stdout, counted from 0.
@@ -199,10 +191,7 @@ impl Finding {
 }
 
 fn quote(stream: &str, lines: &[Output], line: usize) -> String {
-    let text = lines
-        .get(line)
-        .map(|output| shown(&output.bytes))
-        .unwrap_or_default();
+    let text = lines.get(line).map(|output| shown(&output.bytes)).unwrap_or_default();
     format!("{stream} line {}: {text}", line + 1)
 }
 
@@ -214,10 +203,7 @@ pub fn shown(bytes: &[u8]) -> String {
     if text.len() <= LONGEST {
         return text;
     }
-    let cut = (0..=LONGEST)
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0);
+    let cut = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     format!("{}… ({} bytes)", &text[..cut], bytes.len())
 }
 

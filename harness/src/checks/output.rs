@@ -266,11 +266,7 @@ fn unknown_type(launch: &Launch, _: &Facts) -> Verdict {
 fn type_case(launch: &Launch, _: &Facts) -> Verdict {
     each_message(launch, |message| {
         (message.spelled != message.kind.name()).then(|| {
-            format!(
-                "the type is spelled {:?}, not {:?}",
-                message.spelled,
-                message.kind.name()
-            )
+            format!("the type is spelled {:?}, not {:?}", message.spelled, message.kind.name())
         })
     })
 }
@@ -286,13 +282,8 @@ fn payload_mismatch(launch: &Launch, _: &Facts) -> Verdict {
             return other.map(|other| format!("a {} carries {other:?}, too", message.kind));
         }
         let near = message.filled.first();
-        let hint = near
-            .map(|key| format!(" (it has {key:?})"))
-            .unwrap_or_default();
-        Some(format!(
-            "a {} has no payload {payload:?}{hint}",
-            message.kind
-        ))
+        let hint = near.map(|key| format!(" (it has {key:?})")).unwrap_or_default();
+        Some(format!("a {} has no payload {payload:?}{hint}", message.kind))
     })
 }
 
@@ -302,11 +293,7 @@ fn schema_violation(launch: &Launch, _: &Facts) -> Verdict {
     }
     let mut findings = Vec::new();
     for (at, message) in launch.messages() {
-        if !message
-            .filled
-            .iter()
-            .any(|key| key == message.kind.payload())
-        {
+        if !message.filled.iter().any(|key| key == message.kind.payload()) {
             continue; // Told by output-payload-mismatch.
         }
         let Some(mut value) = json::read(&launch.lines()[at].text) else {
@@ -316,10 +303,7 @@ fn schema_violation(launch: &Launch, _: &Facts) -> Verdict {
         value["type"] = Value::from(message.kind.name());
         for violation in schema::violations(&value) {
             if !told_elsewhere(message, &violation) {
-                let what = format!(
-                    "a {}{}: {}",
-                    message.kind, violation.pointer, violation.wanted
-                );
+                let what = format!("a {}{}: {}", message.kind, violation.pointer, violation.wanted);
                 findings.push(Finding::on_stdout(what, launch, at));
             }
         }
@@ -334,10 +318,9 @@ fn told_elsewhere(message: &Message, violation: &schema::Violation) -> bool {
         // log-level-missing
         Kind::Log => matches!(pointer, "/log" | "/log/level" | "/log/message"),
         // error-trace-incomplete
-        Kind::Trace => matches!(
-            pointer,
-            "/trace/error" | "/trace/error/message" | "/trace/error/failure_type"
-        ),
+        Kind::Trace => {
+            matches!(pointer, "/trace/error" | "/trace/error/message" | "/trace/error/failure_type")
+        }
         // spec-not-json-schema, spec-no-sync-modes, spec-no-documentation-url
         Kind::Spec => [
             "/spec/connectionSpecification",
@@ -371,8 +354,7 @@ fn not_strict_json(launch: &Launch, _: &Facts) -> Verdict {
 fn carriage_return(launch: &Launch, _: &Facts) -> Verdict {
     each_line(launch, |line| {
         let text = line.text.strip_suffix('\r').unwrap_or(&line.text);
-        text.contains('\r')
-            .then(|| "a carriage return stands inside a line".to_owned())
+        text.contains('\r').then(|| "a carriage return stands inside a line".to_owned())
     })
 }
 
@@ -382,10 +364,8 @@ fn logged_record(launch: &Launch, _: &Facts) -> Verdict {
     each_message(launch, |message| match &message.body {
         Body::Log(log) => {
             let text = log.message.as_deref().unwrap_or_default();
-            let squeezed: String = text
-                .chars()
-                .filter(|c| !c.is_whitespace() && *c != '\\')
-                .collect();
+            let squeezed: String =
+                text.chars().filter(|c| !c.is_whitespace() && *c != '\\').collect();
             [r#""type":"RECORD""#, r#""record":{"#, r#""data":{"#]
                 .iter()
                 .all(|part| squeezed.contains(part))
@@ -406,11 +386,7 @@ fn protocol_on_stderr(launch: &Launch, _: &Facts) -> Verdict {
             && message.kind != Kind::Log
             && !matches!(message.body, Body::Unreadable)
         {
-            findings.push(Finding::on_stderr(
-                format!("a {} on stderr", message.kind),
-                launch,
-                at,
-            ));
+            findings.push(Finding::on_stderr(format!("a {} on stderr", message.kind), launch, at));
         }
     }
     if findings.is_empty() && !launch.spoke() && launch.transcript.stderr.is_empty() {
@@ -450,25 +426,14 @@ fn secret_leaked(launch: &Launch, facts: &Facts) -> Verdict {
     let mut findings = Vec::new();
     for (at, line) in launch.lines().iter().enumerate() {
         // A CONTROL hands the config to the platform, secrets included.
-        let control = line
-            .message
-            .as_ref()
-            .is_some_and(|m| m.kind == Kind::Control);
+        let control = line.message.as_ref().is_some_and(|m| m.kind == Kind::Control);
         if !control && line.text.contains(redact::MARKER) {
-            findings.push(Finding::on_stdout(
-                "a secret of the config on stdout",
-                launch,
-                at,
-            ));
+            findings.push(Finding::on_stdout("a secret of the config on stdout", launch, at));
         }
     }
     for (at, output) in launch.transcript.stderr.iter().enumerate() {
         if memchr::memmem::find(&output.bytes, redact::MARKER.as_bytes()).is_some() {
-            findings.push(Finding::on_stderr(
-                "a secret of the config on stderr",
-                launch,
-                at,
-            ));
+            findings.push(Finding::on_stderr("a secret of the config on stderr", launch, at));
         }
     }
     Verdict::from_findings(findings)
@@ -486,16 +451,13 @@ fn log_level_missing(launch: &Launch, _: &Facts) -> Verdict {
         match (&log.level, &log.message) {
             (None, _) => Some("a LOG has no level".to_owned()),
             (_, None) => Some("a LOG has no message".to_owned()),
-            (Some(level), _) if !LEVELS.contains(&level.as_str()) => Some(format!(
-                "{level:?} is no level: one of {}",
-                LEVELS.join(", ")
-            )),
+            (Some(level), _) if !LEVELS.contains(&level.as_str()) => {
+                Some(format!("{level:?} is no level: one of {}", LEVELS.join(", ")))
+            }
             _ => None,
         }
     });
-    let seen = launch
-        .messages()
-        .any(|(_, message)| message.kind == Kind::Log);
+    let seen = launch.messages().any(|(_, message)| message.kind == Kind::Log);
     match verdict {
         Verdict::Pass if !seen => Verdict::inconclusive("it printed no LOG"),
         verdict => verdict,

@@ -64,34 +64,23 @@ impl<'a> Site<'a> {
             Some(Value::Array(list)) => (None, Some(list)),
             other => (other, None),
         };
-        one.into_iter()
-            .chain(list.into_iter().flatten())
-            .filter_map(Value::as_str)
+        one.into_iter().chain(list.into_iter().flatten()).filter_map(Value::as_str)
     }
 
     /// The properties, where there are any.
     pub fn properties(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
-        self.get("properties")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
+        self.get("properties").and_then(Value::as_object).into_iter().flatten()
     }
 
     /// A finding about the whole schema.
     pub fn finding(&self, message: impl Into<String>) -> Finding {
-        Finding::new(
-            message,
-            fragment(&self.pointer, &Value::Object(self.schema.clone())),
-        )
+        Finding::new(message, fragment(&self.pointer, &Value::Object(self.schema.clone())))
     }
 
     /// A finding about one keyword.
     pub fn finding_on(&self, keyword: &str, message: impl Into<String>) -> Finding {
         let pointer = under(&self.pointer, keyword);
-        Finding::new(
-            message,
-            fragment(&pointer, self.get(keyword).unwrap_or(&Value::Null)),
-        )
+        Finding::new(message, fragment(&pointer, self.get(keyword).unwrap_or(&Value::Null)))
     }
 }
 
@@ -137,24 +126,13 @@ fn visit<'a>(
     let Value::Object(keywords) = schema else {
         return;
     };
-    sites.push(Site {
-        pointer: pointer.to_owned(),
-        schema: keywords,
-        place,
-        apart,
-    });
+    sites.push(Site { pointer: pointer.to_owned(), schema: keywords, place, apart });
     for (keyword, value) in keywords {
         let here = under(pointer, keyword);
         match (keyword.as_str(), value) {
             ("properties", Value::Object(properties)) => {
                 for (name, schema) in properties {
-                    visit(
-                        schema,
-                        &under(&here, name),
-                        Place::Property(name),
-                        apart,
-                        sites,
-                    );
+                    visit(schema, &under(&here, name), Place::Property(name), apart, sites);
                 }
             }
             (
@@ -219,32 +197,21 @@ fn exists(root: &Value, schema: &Value, path: &[&str], depth: usize) -> bool {
         return false;
     }
     let descend = |schema: &Value, path: &[&str]| exists(root, schema, path, depth + 1);
-    let property = schema
-        .get("properties")
-        .and_then(|properties| properties.get(*name));
-    let target = schema
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|r| r.strip_prefix('#'));
+    let property = schema.get("properties").and_then(|properties| properties.get(*name));
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'));
     property.is_some_and(|property| descend(property, rest))
         || ["oneOf", "anyOf", "allOf"]
             .into_iter()
             .filter_map(|keyword| schema.get(keyword)?.as_array())
             .flatten()
             .any(|variant| descend(variant, path))
-        || target
-            .and_then(|target| root.pointer(target))
-            .is_some_and(|t| descend(t, path))
+        || target.and_then(|target| root.pointer(target)).is_some_and(|t| descend(t, path))
 }
 
 /// The spec that a launch printed, or else the one that the run knows.
 #[must_use]
 pub fn spec_of<'a>(launch: &'a Launch, facts: &'a Facts) -> Option<&'a Value> {
-    launch
-        .specs()
-        .next()
-        .map(|(_, spec)| spec)
-        .or(facts.spec.as_ref())
+    launch.specs().next().map(|(_, spec)| spec).or(facts.spec.as_ref())
 }
 
 /// Judges a spec; without one there is no verdict.
@@ -265,22 +232,16 @@ pub fn judge_schemas(
     facts: &Facts,
     judge: impl FnOnce(&[Site]) -> Verdict,
 ) -> Verdict {
-    judge_spec(launch, facts, |spec| {
-        match spec.get("connectionSpecification") {
-            Some(schema) if schema.is_object() => judge(&walk(schema, ROOT)),
-            _ => Verdict::inconclusive("connectionSpecification is not an object"),
-        }
+    judge_spec(launch, facts, |spec| match spec.get("connectionSpecification") {
+        Some(schema) if schema.is_object() => judge(&walk(schema, ROOT)),
+        _ => Verdict::inconclusive("connectionSpecification is not an object"),
     })
 }
 
 /// Fails if there are findings; without any subject the rule does not apply.
 #[must_use]
 pub fn verdict(subjects: usize, none: &str, findings: Vec<Finding>) -> Verdict {
-    if subjects == 0 {
-        Verdict::not_applicable(none)
-    } else {
-        Verdict::from_findings(findings)
-    }
+    if subjects == 0 { Verdict::not_applicable(none) } else { Verdict::from_findings(findings) }
 }
 
 #[cfg(test)]

@@ -112,10 +112,7 @@ fn interrupted(launch: &Launch) -> Option<Verdict> {
 
 /// The lines with a SPEC, readable or not.
 fn spec_lines(launch: &Launch) -> impl Iterator<Item = usize> {
-    launch
-        .messages()
-        .filter(|(_, message)| message.kind == Kind::Spec)
-        .map(|(at, _)| at)
+    launch.messages().filter(|(_, message)| message.kind == Kind::Spec).map(|(at, _)| at)
 }
 
 fn missing(launch: &Launch, _: &Facts) -> Verdict {
@@ -176,23 +173,13 @@ fn not_deterministic(_: &Launch, facts: &Facts) -> Verdict {
     let more = pointers.len().saturating_sub(SHOWN);
     let at = |spec: &Value, pointer: &str| {
         let found = spec.pointer(pointer);
-        found.map_or("nothing".to_owned(), |v| {
-            super::shown(v.to_string().as_bytes())
-        })
+        found.map_or("nothing".to_owned(), |v| super::shown(v.to_string().as_bytes()))
     };
     let findings = pointers.iter().take(SHOWN).map(|pointer| {
-        let place = if pointer.is_empty() {
-            "the whole spec"
-        } else {
-            pointer
-        };
+        let place = if pointer.is_empty() { "the whole spec" } else { pointer };
         Finding::new(
             format!("two runs of spec differ at {place}"),
-            format!(
-                "{place}: first {}, then {}",
-                at(first, pointer),
-                at(second, pointer)
-            ),
+            format!("{place}: first {}, then {}", at(first, pointer), at(second, pointer)),
         )
     });
     let rest = (more > 0).then(|| {
@@ -291,39 +278,24 @@ fn protocol_version(launch: &Launch, facts: &Facts) -> Verdict {
             }
             Some(Some(_)) => return Verdict::Pass,
         };
-        Verdict::Fail(vec![Finding::new(
-            message,
-            fragment("/protocol_version", version),
-        )])
+        Verdict::Fail(vec![Finding::new(message, fragment("/protocol_version", version))])
     })
 }
 
 /// Major, minor and patch of a semantic version.
 fn semver(text: &str) -> Option<(u64, u64, u64)> {
-    let (rest, build) = text
-        .split_once('+')
-        .map_or((text, None), |(v, b)| (v, Some(b)));
-    let (core, pre) = rest
-        .split_once('-')
-        .map_or((rest, None), |(v, p)| (v, Some(p)));
+    let (rest, build) = text.split_once('+').map_or((text, None), |(v, b)| (v, Some(b)));
+    let (core, pre) = rest.split_once('-').map_or((rest, None), |(v, p)| (v, Some(p)));
     let word = |word: &str| {
         !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    if [build, pre]
-        .into_iter()
-        .flatten()
-        .any(|labels| !labels.split('.').all(word))
-    {
+    if [build, pre].into_iter().flatten().any(|labels| !labels.split('.').all(word)) {
         return None;
     }
     let mut numbers = core.split('.').map(|number| {
         let plain = number.bytes().all(|b| b.is_ascii_digit());
         let padded = number.len() > 1 && number.starts_with('0');
-        if plain && !padded {
-            number.parse::<u64>().ok()
-        } else {
-            None
-        }
+        if plain && !padded { number.parse::<u64>().ok() } else { None }
     });
     let core = (numbers.next()??, numbers.next()??, numbers.next()??);
     numbers.next().is_none().then_some(core)
@@ -337,10 +309,7 @@ fn oauth_path(launch: &Launch, facts: &Facts) -> Verdict {
             }
             Some(auth) => auth,
         };
-        let Some(schema) = spec
-            .get("connectionSpecification")
-            .filter(|s| s.is_object())
-        else {
+        let Some(schema) = spec.get("connectionSpecification").filter(|s| s.is_object()) else {
             return Verdict::inconclusive("connectionSpecification is not an object");
         };
         let paths = oauth_paths(auth);
@@ -371,9 +340,7 @@ fn oauth_paths(auth: &Value) -> Vec<(String, &Value)> {
     let mut paths = Vec::new();
     let predicate = auth.get("predicate_key").filter(given);
     paths.extend(predicate.map(|path| ("/advanced_auth/predicate_key".to_owned(), path)));
-    let flows = auth
-        .get("oauth_config_specification")
-        .and_then(Value::as_object);
+    let flows = auth.get("oauth_config_specification").and_then(Value::as_object);
     for (flow, schema) in flows.into_iter().flatten() {
         let pointer = under("/advanced_auth/oauth_config_specification", flow);
         let properties = schema.get("properties").and_then(Value::as_object);

@@ -143,26 +143,20 @@ fn shown<'s, 'a>(sites: &'s [Site<'a>]) -> impl Iterator<Item = &'s Site<'a>> {
 
 fn root_not_object(launch: &Launch, facts: &Facts) -> Verdict {
     judge_schemas(launch, facts, |sites| {
-        let findings = sites
-            .iter()
-            .take(1)
-            .filter_map(|root| match root.get("type") {
-                Some(Value::String(kind)) if kind == "object" => None,
-                Some(_) => Some(
-                    root.finding_on("type", "the type of connectionSpecification is not object"),
-                ),
-                None => Some(root.finding("connectionSpecification has no type")),
-            });
+        let findings = sites.iter().take(1).filter_map(|root| match root.get("type") {
+            Some(Value::String(kind)) if kind == "object" => None,
+            Some(_) => {
+                Some(root.finding_on("type", "the type of connectionSpecification is not object"))
+            }
+            None => Some(root.finding("connectionSpecification has no type")),
+        });
         Verdict::from_findings(findings.collect())
     })
 }
 
 fn unresolved_ref(launch: &Launch, facts: &Facts) -> Verdict {
     judge_spec(launch, facts, |spec| {
-        let Some(schema) = spec
-            .get("connectionSpecification")
-            .filter(|s| s.is_object())
-        else {
+        let Some(schema) = spec.get("connectionSpecification").filter(|s| s.is_object()) else {
             return Verdict::inconclusive("connectionSpecification is not an object");
         };
         let mut sites = walk(schema, ROOT);
@@ -200,10 +194,7 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
     if !site.is("object") {
         findings.push(site.finding("the schema that holds a oneOf does not have the type object"));
     }
-    let variants = site
-        .get("oneOf")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
+    let variants = site.get("oneOf").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let pointer = under(&site.pointer, "oneOf");
     let mut properties: Vec<&Map<String, Value>> = Vec::new();
     for (nth, variant) in variants.iter().enumerate() {
@@ -226,16 +217,9 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
         .keys()
         .filter(|name| others.iter().all(|variant| variant.contains_key(*name)))
         .collect();
-    let is_const = |name: &str| {
-        properties
-            .iter()
-            .all(|all| all[name].get("const").is_some())
-    };
-    let constant: Vec<&str> = common
-        .iter()
-        .map(|name| name.as_str())
-        .filter(|name| is_const(name))
-        .collect();
+    let is_const = |name: &str| properties.iter().all(|all| all[name].get("const").is_some());
+    let constant: Vec<&str> =
+        common.iter().map(|name| name.as_str()).filter(|name| is_const(name)).collect();
     match constant[..] {
         [name] => {
             for (nth, variant) in properties.iter().enumerate() {
@@ -273,9 +257,8 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
 
 fn type_list(launch: &Launch, facts: &Facts) -> Verdict {
     judge_schemas(launch, facts, |sites| {
-        let lists: Vec<_> = shown(sites)
-            .filter_map(|site| Some((site, site.get("type")?.as_array()?)))
-            .collect();
+        let lists: Vec<_> =
+            shown(sites).filter_map(|site| Some((site, site.get("type")?.as_array()?))).collect();
         let is_fine = |list: &[Value]| match list {
             [_] => true,
             [one, other] => {
@@ -283,28 +266,17 @@ fn type_list(launch: &Launch, facts: &Facts) -> Verdict {
             }
             _ => false,
         };
-        let findings = lists
-            .iter()
-            .filter(|(_, list)| !is_fine(list))
-            .map(|(site, _)| {
-                site.finding_on(
-                    "type",
-                    "a list of types is not one type, or one type and null",
-                )
-            });
-        verdict(
-            lists.len(),
-            "the spec has no list of types",
-            findings.collect(),
-        )
+        let findings = lists.iter().filter(|(_, list)| !is_fine(list)).map(|(site, _)| {
+            site.finding_on("type", "a list of types is not one type, or one type and null")
+        });
+        verdict(lists.len(), "the spec has no list of types", findings.collect())
     })
 }
 
 fn empty_object(launch: &Launch, facts: &Facts) -> Verdict {
     judge_schemas(launch, facts, |sites| {
-        let objects: Vec<_> = shown(sites)
-            .filter(|site| site.place != Place::Root && site.is("object"))
-            .collect();
+        let objects: Vec<_> =
+            shown(sites).filter(|site| site.place != Place::Root && site.is("object")).collect();
         // Checks of their own are about those that compose their properties otherwise.
         let elsewhere = ["oneOf", "anyOf", "allOf", "$ref"];
         let findings = objects
@@ -312,11 +284,7 @@ fn empty_object(launch: &Launch, facts: &Facts) -> Verdict {
             .filter(|site| site.properties().next().is_none())
             .filter(|site| !elsewhere.iter().any(|keyword| site.has(keyword)))
             .map(|site| site.finding("an object has neither properties nor oneOf"));
-        verdict(
-            objects.len(),
-            "the spec has no object below its root",
-            findings.collect(),
-        )
+        verdict(objects.len(), "the spec has no object below its root", findings.collect())
     })
 }
 
@@ -343,10 +311,8 @@ fn array_items(launch: &Launch, facts: &Facts) -> Verdict {
             };
             let typed =
                 !named.is_empty() && named.iter().all(|kind| scalars.iter().any(|s| *kind == s));
-            let told = typed
-                || ["enum", "const", "$ref"]
-                    .iter()
-                    .any(|word| items.contains_key(*word));
+            let told =
+                typed || ["enum", "const", "$ref"].iter().any(|word| items.contains_key(*word));
             (!told).then(|| {
                 site.finding_on(
                     "items",
@@ -360,14 +326,11 @@ fn array_items(launch: &Launch, facts: &Facts) -> Verdict {
 
 fn enum_repeats(launch: &Launch, facts: &Facts) -> Verdict {
     judge_schemas(launch, facts, |sites| {
-        let enums: Vec<_> = shown(sites)
-            .filter_map(|site| Some((site, site.get("enum")?.as_array()?)))
-            .collect();
+        let enums: Vec<_> =
+            shown(sites).filter_map(|site| Some((site, site.get("enum")?.as_array()?))).collect();
         let findings = enums.iter().flat_map(|(site, values)| {
             let repeated = values.iter().enumerate().filter(|(nth, value)| {
-                values[..*nth]
-                    .iter()
-                    .any(|before| equal(before, value, Numbers::ByValue))
+                values[..*nth].iter().any(|before| equal(before, value, Numbers::ByValue))
             });
             repeated
                 .map(|(_, v)| site.finding_on("enum", format!("an enum lists {v} more than once")))
@@ -379,25 +342,17 @@ fn enum_repeats(launch: &Launch, facts: &Facts) -> Verdict {
 fn additional_properties_false(launch: &Launch, facts: &Facts) -> Verdict {
     const KEYWORD: &str = "additionalProperties";
     judge_schemas(launch, facts, |sites| {
-        let given: Vec<_> = shown(sites)
-            .filter_map(|site| Some((site, site.get(KEYWORD)?)))
-            .collect();
-        let findings = given
-            .iter()
-            .filter(|(_, value)| **value != true)
-            .map(|(site, value)| {
-                let message = if **value == false {
-                    "additional properties are forbidden"
-                } else {
-                    "additional properties are restricted"
-                };
-                site.finding_on(KEYWORD, message)
-            });
-        verdict(
-            given.len(),
-            "the spec gives no additionalProperties",
-            findings.collect(),
-        )
+        let given: Vec<_> =
+            shown(sites).filter_map(|site| Some((site, site.get(KEYWORD)?))).collect();
+        let findings = given.iter().filter(|(_, value)| **value != true).map(|(site, value)| {
+            let message = if **value == false {
+                "additional properties are forbidden"
+            } else {
+                "additional properties are restricted"
+            };
+            site.finding_on(KEYWORD, message)
+        });
+        verdict(given.len(), "the spec gives no additionalProperties", findings.collect())
     })
 }
 

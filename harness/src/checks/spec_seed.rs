@@ -155,10 +155,7 @@ fn no_secret(site: &Site) -> Option<&'static str> {
         return Some("a constant");
     }
     let types: Vec<&str> = site.types().collect();
-    if types
-        .iter()
-        .any(|kind| ["string", "integer", "number"].contains(kind))
-    {
+    if types.iter().any(|kind| ["string", "integer", "number"].contains(kind)) {
         return None;
     }
     match types.iter().find(|kind| **kind != "null") {
@@ -173,21 +170,9 @@ fn no_secret(site: &Site) -> Option<&'static str> {
 
 /// Whether any text can be entered: a string that is no choice, no constant and no address.
 fn is_free_text(site: &Site) -> bool {
-    let bound = [
-        "const",
-        "enum",
-        "oneOf",
-        "anyOf",
-        "allOf",
-        "properties",
-        "items",
-        "$ref",
-    ];
+    let bound = ["const", "enum", "oneOf", "anyOf", "allOf", "properties", "items", "$ref"];
     let address = ["uri", "url", "uri-reference", "date", "date-time"];
-    let format = site
-        .get("format")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let format = site.get("format").and_then(Value::as_str).unwrap_or_default();
     (site.is("string") || !site.has("type"))
         && !bound.iter().any(|keyword| site.has(keyword))
         && !address.contains(&format)
@@ -245,22 +230,13 @@ fn is_absolute_uri(text: &str) -> bool {
     let is_uri = jsonschema::draft7::new(&json!({"type": "string", "format": "uri"}))
         .is_ok_and(|uri| uri.is_valid(&Value::from(text)));
     // `https://` alone is a URI, and leads nowhere.
-    is_uri
-        && text
-            .split_once(':')
-            .is_some_and(|(_, rest)| !rest.trim_matches('/').is_empty())
+    is_uri && text.split_once(':').is_some_and(|(_, rest)| !rest.trim_matches('/').is_empty())
 }
 
 const MODES: &str = "supported_destination_sync_modes";
 
 fn no_sync_modes(launch: &Launch, facts: &Facts) -> Verdict {
-    const KNOWN: [&str; 5] = [
-        "append",
-        "overwrite",
-        "append_dedup",
-        "update",
-        "soft_delete",
-    ];
+    const KNOWN: [&str; 5] = ["append", "overwrite", "append_dedup", "update", "soft_delete"];
     judge_spec(launch, facts, |spec| {
         let whole = spec.get(MODES).unwrap_or(&Value::Null);
         let pointer = under("", MODES);
@@ -279,10 +255,7 @@ fn no_sync_modes(launch: &Launch, facts: &Facts) -> Verdict {
             } else {
                 return None;
             };
-            Some(Finding::new(
-                message,
-                fragment(&format!("{pointer}/{nth}"), mode),
-            ))
+            Some(Finding::new(message, fragment(&format!("{pointer}/{nth}"), mode)))
         });
         Verdict::from_findings(findings.collect())
     })
@@ -290,21 +263,11 @@ fn no_sync_modes(launch: &Launch, facts: &Facts) -> Verdict {
 
 fn incremental_flag(launch: &Launch, facts: &Facts) -> Verdict {
     judge_spec(launch, facts, |spec| {
-        let modes = spec
-            .get(MODES)
-            .and_then(Value::as_array)
-            .map_or(&[][..], Vec::as_slice);
-        if !modes
-            .iter()
-            .any(|mode| mode == "append" || mode == "append_dedup")
-        {
+        let modes = spec.get(MODES).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        if !modes.iter().any(|mode| mode == "append" || mode == "append_dedup") {
             return Verdict::not_applicable("the spec offers neither append nor append_dedup");
         }
-        flag_is_true(
-            spec,
-            "supportsIncremental",
-            "append or append_dedup is offered",
-        )
+        flag_is_true(spec, "supportsIncremental", "append or append_dedup is offered")
     })
 }
 
@@ -357,10 +320,7 @@ fn property_untitled(launch: &Launch, facts: &Facts) -> Verdict {
 
 /// Whether a property has a field of its own in the form: what tells variants apart has none.
 fn is_shown(site: &Site) -> bool {
-    let one_choice = site
-        .get("enum")
-        .and_then(Value::as_array)
-        .is_some_and(|all| all.len() == 1);
+    let one_choice = site.get("enum").and_then(Value::as_array).is_some_and(|all| all.len() == 1);
     !site.has("const") && !one_choice && site.get("airbyte_hidden") != Some(&Value::Bool(true))
 }
 
@@ -417,29 +377,18 @@ fn example_rejected(launch: &Launch, facts: &Facts) -> Verdict {
                 }
             }
         }
-        verdict(
-            subjects,
-            "the spec has neither examples nor defaults",
-            findings,
-        )
+        verdict(subjects, "the spec has neither examples nor defaults", findings)
     })
 }
 
 /// The examples and the default of a schema, each with its name and the pointer to it.
 fn given_values<'a>(site: &Site<'a>) -> Vec<(&'static str, String, &'a Value)> {
-    let examples = site
-        .get("examples")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+    let examples = site.get("examples").and_then(Value::as_array).into_iter().flatten();
     let pointer = under(&site.pointer, "examples");
-    let examples = examples
-        .enumerate()
-        .map(|(nth, v)| ("an example", format!("{pointer}/{nth}"), v));
+    let examples =
+        examples.enumerate().map(|(nth, v)| ("an example", format!("{pointer}/{nth}"), v));
     let default = site.get("default");
-    examples
-        .chain(default.map(|v| ("the default", under(&site.pointer, "default"), v)))
-        .collect()
+    examples.chain(default.map(|v| ("the default", under(&site.pointer, "default"), v))).collect()
 }
 
 /// A validator of the schema at a site, with the root around it for what it refers to.
@@ -448,15 +397,10 @@ fn validator(root: &Value, site: &Site) -> Option<jsonschema::Validator> {
     let path = site.pointer.strip_prefix(ROOT)?;
     if !path.is_empty() {
         // In draft-07 a `$ref` silences its neighbours.
-        schema
-            .as_object_mut()?
-            .insert("$ref".to_owned(), Value::from(reference(path)));
+        schema.as_object_mut()?.insert("$ref".to_owned(), Value::from(reference(path)));
     }
     // Formats are not judged: Airbyte's own date pattern and `date-time` cannot both be kept.
-    jsonschema::draft7::options()
-        .should_validate_formats(false)
-        .build(&schema)
-        .ok()
+    jsonschema::draft7::options().should_validate_formats(false).build(&schema).ok()
 }
 
 /// A JSON pointer as the fragment of a URI.

@@ -110,11 +110,7 @@ pub const CHECKS: &[Check] = &[
 /// How a state is named in a finding.
 #[must_use]
 pub fn name(state: &State) -> String {
-    let id = state
-        .id
-        .as_ref()
-        .map(|id| format!(" (id {id})"))
-        .unwrap_or_default();
+    let id = state.id.as_ref().map(|id| format!(" (id {id})")).unwrap_or_default();
     match (state.kind, state.descriptor()) {
         (_, Some(stream)) => format!("a state of {stream}{id}"),
         (StateKind::Global, None) => format!("a GLOBAL state{id}"),
@@ -132,19 +128,13 @@ pub fn sent_line(state: &State) -> String {
 #[must_use]
 pub fn has_empty_blob(state: &State) -> bool {
     state.kind == StateKind::Stream
-        && state
-            .streams
-            .first()
-            .is_some_and(|stream| match &stream.blob {
-                None => true,
-                Some(blob) => {
-                    let inner = blob
-                        .get()
-                        .strip_prefix('{')
-                        .and_then(|b| b.strip_suffix('}'));
-                    inner.is_some_and(|inner| inner.trim().is_empty())
-                }
-            })
+        && state.streams.first().is_some_and(|stream| match &stream.blob {
+            None => true,
+            Some(blob) => {
+                let inner = blob.get().strip_prefix('{').and_then(|b| b.strip_suffix('}'));
+                inner.is_some_and(|inner| inner.trim().is_empty())
+            }
+        })
 }
 
 /// Which check has the loss of a state for its matter.
@@ -173,15 +163,8 @@ fn a_later_one_came(first: &SentState, launch: &Launch) -> bool {
     let same = |other: &&SentState| {
         other.state.kind == first.state.kind && other.state.descriptor() == first.state.descriptor()
     };
-    let after = launch
-        .ledger()
-        .sent
-        .iter()
-        .filter(same)
-        .skip_while(|o| !std::ptr::eq(*o, first));
-    after
-        .skip(1)
-        .any(|other| !other.came.is_empty() && !other.before_records)
+    let after = launch.ledger().sent.iter().filter(same).skip_while(|o| !std::ptr::eq(*o, first));
+    after.skip(1).any(|other| !other.came.is_empty() && !other.before_records)
 }
 
 /// Judges that all states of one kind came back.
@@ -239,10 +222,7 @@ fn null_blob_rejected(launch: &Launch, _: &Facts) -> Verdict {
             .flatten()
             .any(|d| d.kind == super::state_echo::Kind::NullBlob);
         differs.then(|| {
-            let message = format!(
-                "{} came back with another blob than the empty one",
-                name(sent)
-            );
+            let message = format!("{} came back with another blob than the empty one", name(sent));
             Finding::on_stdout(message, launch, came.line)
         })
     });
@@ -253,20 +233,11 @@ fn null_blob_rejected(launch: &Launch, _: &Facts) -> Verdict {
 }
 
 fn first_rejected(launch: &Launch, _: &Facts) -> Verdict {
-    came_back(
-        launch,
-        Matter::First,
-        "no state was sent before the first record",
-    )
+    came_back(launch, Matter::First, "no state was sent before the first record")
 }
 
 fn legacy_rejected(launch: &Launch, _: &Facts) -> Verdict {
-    if launch
-        .ledger()
-        .sent
-        .iter()
-        .all(|sent| sent.state.kind != StateKind::Legacy)
-    {
+    if launch.ledger().sent.iter().all(|sent| sent.state.kind != StateKind::Legacy) {
         return Verdict::Elsewhere;
     }
     came_back(launch, Matter::Legacy, "no LEGACY state was sent")
@@ -344,10 +315,7 @@ fn global_descriptor_rejected(launch: &Launch, _: &Facts) -> Verdict {
     let ledger = launch.ledger();
     let foreign = |state: &State| {
         state.kind == StateKind::Global
-            && state
-                .streams
-                .iter()
-                .any(|s| launch.streams.find(&s.descriptor).is_none())
+            && state.streams.iter().any(|s| launch.streams.find(&s.descriptor).is_none())
     };
     if !ledger.sent.iter().any(|sent| foreign(&sent.state)) {
         return Verdict::Elsewhere;
@@ -355,11 +323,7 @@ fn global_descriptor_rejected(launch: &Launch, _: &Facts) -> Verdict {
     let mut judged = false;
     let mut findings = Vec::new();
     for came in &ledger.came {
-        let Some(sent) = came
-            .sent
-            .map(|at| &ledger.sent[at].state)
-            .filter(|s| foreign(s))
-        else {
+        let Some(sent) = came.sent.map(|at| &ledger.sent[at].state).filter(|s| foreign(s)) else {
             continue;
         };
         judged = true;

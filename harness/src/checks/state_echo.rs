@@ -115,9 +115,7 @@ fn get<'a>(map: &'a Map<String, Value>, key: &str) -> &'a Value {
 }
 
 fn keys<'a>(left: &'a Map<String, Value>, right: &'a Map<String, Value>) -> Vec<&'a String> {
-    left.keys()
-        .chain(right.keys().filter(|key| !left.contains_key(*key)))
-        .collect()
+    left.keys().chain(right.keys().filter(|key| !left.contains_key(*key))).collect()
 }
 
 fn is_empty_blob(blob: &Value) -> bool {
@@ -171,14 +169,8 @@ impl Diff {
     }
 
     fn gone(&mut self, path: &str, sent: &Value) {
-        let what = format!(
-            "{path} was {} and is gone",
-            super::shown(sent.to_string().as_bytes())
-        );
-        self.found.push(Difference {
-            kind: Kind::Value,
-            what,
-        });
+        let what = format!("{path} was {} and is gone", super::shown(sent.to_string().as_bytes()));
+        self.found.push(Difference { kind: Kind::Value, what });
     }
 
     fn stream_state(&mut self, path: &str, sent: &Value, came: &Value) {
@@ -222,9 +214,7 @@ impl Diff {
         };
         let of = |states: &[Value]| -> Vec<Option<Descriptor>> {
             let descriptors = states.iter().map(|state| state.get("stream_descriptor"));
-            descriptors
-                .map(|descriptor| Descriptor::deserialize(descriptor?).ok())
-                .collect()
+            descriptors.map(|descriptor| Descriptor::deserialize(descriptor?).ok()).collect()
         };
         let (sent_of, came_of) = (of(l), of(r));
         for (left, of) in l.iter().zip(&sent_of) {
@@ -235,11 +225,7 @@ impl Diff {
                 (None, _) => {
                     let foreign = of.as_ref().is_some_and(|of| catalog.find(of).is_none());
                     let shown = of.as_ref().map(ToString::to_string).unwrap_or_default();
-                    let kind = if foreign {
-                        Kind::ForeignStream
-                    } else {
-                        Kind::Value
-                    };
+                    let kind = if foreign { Kind::ForeignStream } else { Kind::Value };
                     let what = format!("the state of {shown} is missing from {path}");
                     self.found.push(Difference { kind, what });
                 }
@@ -253,10 +239,7 @@ impl Diff {
                 let shown = of.as_ref().map(ToString::to_string).unwrap_or_default();
                 let times = among(&came_of);
                 let what = format!("the state of {shown} stands {times} times in {path}");
-                self.found.push(Difference {
-                    kind: Kind::Value,
-                    what,
-                });
+                self.found.push(Difference { kind: Kind::Value, what });
             }
         }
     }

@@ -58,15 +58,10 @@ fn counts(state: &State) -> Option<Counts> {
     let counted: Object = serde_json::from_str(state.destination_stats.as_ref()?.get()).ok()?;
     let number = |key: &str| {
         let raw: &RawValue = counted.get(key)?;
-        let is_number = raw
-            .get()
-            .starts_with(|c: char| c == '-' || c.is_ascii_digit());
+        let is_number = raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit());
         is_number.then(|| raw.get().to_owned())
     };
-    Some(Counts {
-        records: number("recordCount")?,
-        rejected: number("rejectedRecordCount"),
-    })
+    Some(Counts { records: number("recordCount")?, rejected: number("rejectedRecordCount") })
 }
 
 /// Judges every state that came and belongs to one that was sent.
@@ -94,9 +89,7 @@ fn each(
 
 fn missing(launch: &Launch, _: &Facts) -> Verdict {
     each(launch, |state, counts, _| {
-        counts
-            .is_none()
-            .then(|| format!("{} has no destinationStats.recordCount", name(state)))
+        counts.is_none().then(|| format!("{} has no destinationStats.recordCount", name(state)))
     })
 }
 
@@ -106,17 +99,10 @@ fn wrong(launch: &Launch, _: &Facts) -> Verdict {
         let counts = counts?;
         counted = true;
         let stored: f64 = counts.records.parse().ok()?;
-        let rejected: f64 = counts
-            .rejected
-            .as_ref()
-            .map_or(Ok(0.0), |text| text.parse())
-            .ok()?;
+        let rejected: f64 = counts.rejected.as_ref().map_or(Ok(0.0), |text| text.parse()).ok()?;
         let sum = (stored + rejected).to_string();
         (!same_number(&sum, &records.to_string(), Numbers::ByValue)).then(|| {
-            format!(
-                "{} counts {sum} records; {records} went before it since the last",
-                name(state)
-            )
+            format!("{} counts {sum} records; {records} went before it since the last", name(state))
         })
     });
     match verdict {

@@ -95,10 +95,7 @@ fn ack_starved(launch: &Launch, facts: &Facts) -> Verdict {
     }
     match longest {
         Some((waited, state)) => Verdict::Fail(vec![Finding::new(
-            format!(
-                "{} had waited {waited:.1} s when the input ended",
-                name(state)
-            ),
+            format!("{} had waited {waited:.1} s when the input ended", name(state)),
             super::state::sent_line(state),
         )]),
         None if waited_long => Verdict::Pass,
@@ -117,18 +114,12 @@ fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {
     let mut flushed = false;
     for gate in &transcript.gates {
         flushed |= gate.states_sent > 0 && gate.states_back >= gate.states_sent;
-        let rest = transcript
-            .stdout
-            .iter()
-            .position(|output| output.at > gate.ended);
+        let rest = transcript.stdout.iter().position(|output| output.at > gate.ended);
         let (Some(rest), true) = (rest, gate.states_back < gate.states_sent) else {
             continue;
         };
         let why = if gate.mid_line && gate.stdout_bytes.is_multiple_of(BUFFER_GRAIN) {
-            format!(
-                "in the middle of a line, after exactly {} bytes",
-                gate.stdout_bytes
-            )
+            format!("in the middle of a line, after exactly {} bytes", gate.stdout_bytes)
         } else if let Some(size) = filled_buffer(&transcript.stdout) {
             format!("each time where the next line no longer fit into {size} bytes")
         } else {
@@ -153,29 +144,26 @@ fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {
 /// the next line would no longer have fit into one. At least three bursts have to say so: fewer
 /// may do it by chance.
 fn filled_buffer(lines: &[Output]) -> Option<usize> {
-    let ends: Vec<usize> = (1..lines.len())
-        .filter(|line| lines[*line].at != lines[line - 1].at)
-        .collect();
+    let ends: Vec<usize> =
+        (1..lines.len()).filter(|line| lines[*line].at != lines[line - 1].at).collect();
     if ends.len() < 3 {
         return None;
     }
     // The largest first: it has the fewest places to end at, so it says most.
-    [65_536, 32_768, 16_384, 8192, 4096]
-        .into_iter()
-        .find(|size| {
-            // A burst may be several full buffers, read together.
-            let mut held = 0;
-            let full = lines.iter().enumerate().filter_map(|(nth, line)| {
-                held += line.bytes.len() + 1;
-                if held <= *size {
-                    return None;
-                }
-                held = line.bytes.len() + 1;
-                Some(nth)
-            });
-            let full: Vec<usize> = full.collect();
-            ends.iter().all(|end| full.contains(end))
-        })
+    [65_536, 32_768, 16_384, 8192, 4096].into_iter().find(|size| {
+        // A burst may be several full buffers, read together.
+        let mut held = 0;
+        let full = lines.iter().enumerate().filter_map(|(nth, line)| {
+            held += line.bytes.len() + 1;
+            if held <= *size {
+                return None;
+            }
+            held = line.bytes.len() + 1;
+            Some(nth)
+        });
+        let full: Vec<usize> = full.collect();
+        ends.iter().all(|end| full.contains(end))
+    })
 }
 
 #[cfg(test)]

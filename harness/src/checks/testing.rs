@@ -42,10 +42,7 @@ pub fn launch(operation: Operation, script: &str) -> Launch {
             Some(text) => (">", text.strip_prefix(' ').unwrap_or(text)),
             None => line.split_once(' ').unwrap_or((line, "")),
         };
-        let output = || Output {
-            at,
-            bytes: text.as_bytes().to_vec(),
-        };
+        let output = || Output { at, bytes: text.as_bytes().to_vec() };
         match mark {
             "" => {}
             "<" => {
@@ -159,10 +156,7 @@ pub fn assert_verdict(id: &str, wanted: &str, verdict: &Verdict) {
         Verdict::Inconclusive(why) => ("inconclusive", why.as_str()),
         Verdict::Elsewhere => ("elsewhere", ""),
     };
-    assert!(
-        is == word && told.contains(words),
-        "{id}: not {wanted:?} but {verdict:?}"
-    );
+    assert!(is == word && told.contains(words), "{id}: not {wanted:?} but {verdict:?}");
 }
 
 /// Asserts the verdict of a check on each launch.
@@ -177,11 +171,7 @@ pub fn with_facts(
     cases: impl IntoIterator<Item = (&'static str, Launch)>,
 ) {
     for (nth, (wanted, launch)) in cases.into_iter().enumerate() {
-        assert_verdict(
-            &format!("{id}, case {nth}"),
-            wanted,
-            &judge(id, launch, facts),
-        );
+        assert_verdict(&format!("{id}, case {nth}"), wanted, &judge(id, launch, facts));
     }
 }
 
@@ -195,11 +185,7 @@ pub fn nobody_accuses(launch: impl Fn() -> Launch, facts: &Facts) {
     for check in checks::all().filter(|check| check.on.contains(&purpose)) {
         if !matches!(check.judge, Judge::Landed(_)) {
             let verdict = judge(check.id, launch(), facts);
-            assert!(
-                !matches!(verdict, Verdict::Fail(_)),
-                "{}: {verdict:?}",
-                check.id
-            );
+            assert!(!matches!(verdict, Verdict::Fail(_)), "{}: {verdict:?}", check.id);
         }
     }
 }

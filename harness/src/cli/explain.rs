@@ -22,9 +22,6 @@ pub fn run(args: &Args) -> Exit {
         .filter(|(likeness, _)| *likeness > 0.8)
         .map(|(_, id)| format!("; did you mean {id:?}?"))
         .unwrap_or_default();
-    complain(format!(
-        "there is no check {:?}{guess}\n(touchdown list shows all)",
-        args.id
-    ));
+    complain(format!("there is no check {:?}{guess}\n(touchdown list shows all)", args.id));
     Exit::Usage
 }

@@ -24,9 +24,7 @@ pub fn run(args: &Args) -> Exit {
     let loaded = match load::load(&args.folder) {
         Ok(loaded) => loaded,
         Err(error) => {
-            complain(format!(
-                "{error}\n(a folder of evidence holds trial.json and transcripts)"
-            ));
+            complain(format!("{error}\n(a folder of evidence holds trial.json and transcripts)"));
             return Exit::Usage;
         }
     };
@@ -34,20 +32,14 @@ pub fn run(args: &Args) -> Exit {
     let mut rows = judging::judge(evidence, &loaded.facts, &|_| true, &loaded).rows;
     // One trial is not the whole run: what it could not show is no news.
     rows.retain(|row| row.scenario != "*");
-    let differ = loaded
-        .verdicts
-        .as_ref()
-        .map(|kept| differing(&kept.results, &rows));
+    let differ = loaded.verdicts.as_ref().map(|kept| differing(&kept.results, &rows));
     let mut summary = BTreeMap::new();
     for row in &rows {
         *summary.entry(row.outcome.name()).or_insert(0) += 1;
     }
     let report = Report {
         touchdown: env!("CARGO_PKG_VERSION"),
-        subject: SubjectInfo {
-            kind: "folder",
-            command: args.folder.display().to_string(),
-        },
+        subject: SubjectInfo { kind: "folder", command: args.folder.display().to_string() },
         seed: 0,
         launches: 0,
         wall_s: 0.0,
@@ -62,10 +54,7 @@ pub fn run(args: &Args) -> Exit {
     let _ = terminal::write(&report, &mut anstream::stdout());
     match differ {
         Some(differ) if !differ.is_empty() => {
-            anstream::println!(
-                "verdicts that differ from those kept: {}",
-                differ.join(", ")
-            );
+            anstream::println!("verdicts that differ from those kept: {}", differ.join(", "));
         }
         Some(_) => anstream::println!("the verdicts are those that were kept"),
         None => {}
@@ -78,15 +67,8 @@ fn differing(kept: &[Row], now: &[Row]) -> Vec<String> {
     let essence = |rows: &[Row]| -> BTreeMap<(String, String), (Outcome, Vec<String>)> {
         rows.iter()
             .map(|row| {
-                let findings = row
-                    .findings
-                    .iter()
-                    .map(|told| told.message.clone())
-                    .collect();
-                (
-                    (row.check.clone(), row.scenario.clone()),
-                    (row.outcome, findings),
-                )
+                let findings = row.findings.iter().map(|told| told.message.clone()).collect();
+                ((row.check.clone(), row.scenario.clone()), (row.outcome, findings))
             })
             .collect()
     };

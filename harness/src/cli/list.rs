@@ -34,22 +34,15 @@ pub fn run(args: &Args) -> Exit {
                     "proved_by": check.proved_by, "companions": check.companions})
             })
             .collect();
-        let scenarios: Vec<_> = scenarios
-            .iter()
-            .map(|s| json!({"id": s.id, "summary": s.summary}))
-            .collect();
+        let scenarios: Vec<_> =
+            scenarios.iter().map(|s| json!({"id": s.id, "summary": s.summary})).collect();
         text = format!("{:#}\n", json!({"checks": checks, "scenarios": scenarios}));
     } else {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "checks:");
         for check in checks::all() {
-            let _ = writeln!(
-                text,
-                "  {:<34} {:<6}  {}",
-                check.id,
-                check.level.name(),
-                check.summary
-            );
+            let _ =
+                writeln!(text, "  {:<34} {:<6}  {}", check.id, check.level.name(), check.summary);
         }
         let _ = writeln!(text, "\nscenarios:");
         for scenario in &scenarios {

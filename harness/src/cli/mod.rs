@@ -102,10 +102,7 @@ pub fn main() -> ExitCode {
 
 /// One clear error on stderr.
 fn complain(what: impl std::fmt::Display) {
-    anstream::eprintln!(
-        "{0}error:{0:#} {what}",
-        anstyle::AnsiColor::Red.on_default().bold()
-    );
+    anstream::eprintln!("{0}error:{0:#} {what}", anstyle::AnsiColor::Red.on_default().bold());
 }
 
 /// Prints to stdout; a reader that has gone away is no error of ours.

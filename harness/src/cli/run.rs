@@ -111,10 +111,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|n| *n > 0)
-        .ok_or_else(|| "it is no number above 0".to_owned())
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "it is no number above 0".to_owned())
 }
 
 /// The platform waits this long for an acknowledgement.
@@ -123,10 +120,7 @@ const ACK_WITHIN_S: f64 = 900.0;
 /// Carries out a run.
 pub fn run(args: &Args) -> Exit {
     // The reference destination's database, for as long as the run lasts.
-    let folder = match tempfile::Builder::new()
-        .prefix("touchdown-reference-")
-        .tempdir()
-    {
+    let folder = match tempfile::Builder::new().prefix("touchdown-reference-").tempdir() {
         Ok(folder) => folder,
         Err(error) => {
             complain(format!("no temporary folder can be made: {error}"));
@@ -168,10 +162,7 @@ fn tell(report: &Report, json: Option<&Path>) -> Exit {
     if let Some(path) = json
         && let Err(error) = json_report::write(report, path)
     {
-        complain(format!(
-            "the report could not be written to {}: {error}",
-            path.display()
-        ));
+        complain(format!("the report could not be written to {}: {error}", path.display()));
         exit = Exit::Usage;
     }
     exit
@@ -189,53 +180,30 @@ fn plan(args: &Args, folder: &TempDir) -> Result<Plan, PlanError> {
     if let Some(workdir) = &args.workdir
         && !workdir.is_dir()
     {
-        return Err(other(format!(
-            "--workdir {}: no such folder",
-            workdir.display()
-        )));
+        return Err(other(format!("--workdir {}: no such folder", workdir.display())));
     }
     let (config, unreachable, readback) = if args.reference {
         let [working, unreachable] = reference_configs(folder).map_err(|e| other(e.to_string()))?;
-        let words = subject
-            .words
-            .iter()
-            .cloned()
-            .chain(["read".into()])
-            .collect();
+        let words = subject.words.iter().cloned().chain(["read".into()]).collect();
         // Reading back is not what is tested: it gets no fault.
-        let readback = Subject {
-            words,
-            workdir: None,
-            env: Vec::new(),
-        };
+        let readback = Subject { words, workdir: None, env: Vec::new() };
         (Some(working), Some(unreachable), Some(readback))
     } else {
-        (
-            args.config.clone(),
-            args.unreachable_config.clone(),
-            readback(args)?,
-        )
+        (args.config.clone(), args.unreachable_config.clone(), readback(args)?)
     };
     let read = |path: &Option<PathBuf>, what| {
-        path.as_ref()
-            .map(|path| ConfigFile::read(path, what))
-            .transpose()
+        path.as_ref().map(|path| ConfigFile::read(path, what)).transpose()
     };
     let gate = args.ack_within.map(|s| Duration::from_secs_f64(s + 0.5));
     let plan = Plan {
         is_reference: args.reference,
         config: read(&config, "the config")?,
         unreachable: read(&unreachable, "the unreachable config")?,
-        readback: readback.map(|command| Readback {
-            command,
-            within: Duration::from_secs_f64(args.timeout),
-        }),
+        readback: readback
+            .map(|command| Readback { command, within: Duration::from_secs_f64(args.timeout) }),
         scenarios,
         selection,
-        names: Names {
-            run: config::run_name(),
-            namespaces: !args.no_namespaces,
-        },
+        names: Names { run: config::run_name(), namespaces: !args.no_namespaces },
         seed: args.seed,
         jobs: args.jobs,
         limits: Limits {
@@ -265,10 +233,8 @@ fn needs_config(plan: &Plan) -> bool {
 }
 
 fn split(flag: &'static str, words: &str) -> Result<Vec<OsString>, PlanError> {
-    let split = shell_words::split(words).map_err(|_| PlanError::Words {
-        flag,
-        words: words.to_owned(),
-    })?;
+    let split = shell_words::split(words)
+        .map_err(|_| PlanError::Words { flag, words: words.to_owned() })?;
     if split.is_empty() {
         return Err(PlanError::Other(format!("--{flag} is empty")));
     }
@@ -290,11 +256,7 @@ fn subject(args: &Args) -> Result<Subject, PlanError> {
     } else {
         args.words.clone()
     };
-    Ok(Subject {
-        words,
-        workdir: args.workdir.clone(),
-        env: args.env.clone(),
-    })
+    Ok(Subject { words, workdir: args.workdir.clone(), env: args.env.clone() })
 }
 
 fn readback(args: &Args) -> Result<Option<Subject>, PlanError> {
@@ -302,11 +264,7 @@ fn readback(args: &Args) -> Result<Option<Subject>, PlanError> {
         return Ok(None);
     };
     let words = split("readback", command)?;
-    Ok(Some(Subject {
-        words,
-        workdir: args.workdir.clone(),
-        env: args.env.clone(),
-    }))
+    Ok(Some(Subject { words, workdir: args.workdir.clone(), env: args.env.clone() }))
 }
 
 /// Configs for the reference destination: one that works, with a secret in it, and one that fits

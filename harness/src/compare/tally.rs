@@ -15,10 +15,7 @@ pub struct Tally {
 
 impl Tally {
     pub fn new() -> Self {
-        Self {
-            counts: HashMap::new(),
-            one_in: 1,
-        }
+        Self { counts: HashMap::new(), one_in: 1 }
     }
 
     /// A row is wanted once more (1), or is there once more (-1).

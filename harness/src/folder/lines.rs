@@ -46,25 +46,15 @@ struct Text {
 impl From<&Output> for Text {
     fn from(output: &Output) -> Self {
         match std::str::from_utf8(&output.bytes) {
-            Ok(line) => Self {
-                at: output.at,
-                line: Some(line.to_owned()),
-                bytes: None,
-            },
-            Err(_) => Self {
-                at: output.at,
-                line: None,
-                bytes: Some(output.bytes.clone()),
-            },
+            Ok(line) => Self { at: output.at, line: Some(line.to_owned()), bytes: None },
+            Err(_) => Self { at: output.at, line: None, bytes: Some(output.bytes.clone()) },
         }
     }
 }
 
 impl From<Text> for Output {
     fn from(text: Text) -> Self {
-        let bytes = text
-            .line
-            .map_or(text.bytes.unwrap_or_default(), String::into_bytes);
+        let bytes = text.line.map_or(text.bytes.unwrap_or_default(), String::into_bytes);
         Self { at: text.at, bytes }
     }
 }
@@ -72,21 +62,10 @@ impl From<Text> for Output {
 /// Writes the transcript of a launch, its input included.
 pub fn write(launch: &Launch, to: &mut impl Write) -> io::Result<()> {
     let transcript = &launch.transcript;
-    let times = transcript
-        .written
-        .iter()
-        .copied()
-        .map(Some)
-        .chain(std::iter::repeat(None));
+    let times = transcript.written.iter().copied().map(Some).chain(std::iter::repeat(None));
     let input = launch.steps.iter().zip(times).map(|(step, at)| match step {
-        Step::Message(sent) => Entry::Stdin {
-            at,
-            line: sent.line.clone(),
-        },
-        Step::Bulk(bulk) => Entry::StdinBulk {
-            at,
-            bulk: bulk.clone(),
-        },
+        Step::Message(sent) => Entry::Stdin { at, line: sent.line.clone() },
+        Step::Bulk(bulk) => Entry::StdinBulk { at, bulk: bulk.clone() },
         Step::Gate => Entry::StdinGate { at },
     });
     let mut entries: Vec<(Micros, Entry)> = input
@@ -100,24 +79,9 @@ pub fn write(launch: &Launch, to: &mut impl Write) -> io::Result<()> {
             (at.unwrap_or(Micros::MAX), entry)
         })
         .collect();
-    entries.extend(
-        transcript
-            .gates
-            .iter()
-            .map(|gate| (gate.ended, Entry::Gate(*gate))),
-    );
-    entries.extend(
-        transcript
-            .stdout
-            .iter()
-            .map(|o| (o.at, Entry::Stdout(o.into()))),
-    );
-    entries.extend(
-        transcript
-            .stderr
-            .iter()
-            .map(|o| (o.at, Entry::Stderr(o.into()))),
-    );
+    entries.extend(transcript.gates.iter().map(|gate| (gate.ended, Entry::Gate(*gate))));
+    entries.extend(transcript.stdout.iter().map(|o| (o.at, Entry::Stdout(o.into()))));
+    entries.extend(transcript.stderr.iter().map(|o| (o.at, Entry::Stderr(o.into()))));
     // The sort is stable: each of the streams keeps its own order.
     entries.sort_by_key(|(at, _)| *at);
     entries.push((Micros::MAX, Entry::End(transcript.end.clone())));
@@ -174,21 +138,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let output = |at, bytes: &[u8]| Output {
-            at,
-            bytes: bytes.to_vec(),
-        };
+        let output = |at, bytes: &[u8]| Output { at, bytes: bytes.to_vec() };
         let transcript = Transcript {
             stdout: vec![output(5, b"{\"a\":1e400}"), output(5, b"\xff")],
             stderr: vec![output(2, b"oh")],
             written: vec![1, 3],
             gates: vec![],
-            end: End {
-                code: Some(0),
-                peak_rss: 7,
-                cpu_s: 0.25,
-                ..End::default()
-            },
+            end: End { code: Some(0), peak_rss: 7, cpu_s: 0.25, ..End::default() },
         };
         let steps = [r#"{"n":1.50}"#, r#"{"n":2}"#, r#"{"n":3}"#]
             .map(|line| Step::Message(Sent::parse(line).unwrap()));

@@ -34,17 +34,12 @@ pub struct LoadError {
 }
 
 fn read(file: &Path) -> Result<String, LoadError> {
-    fs::read_to_string(file).map_err(|error| LoadError {
-        file: file.to_owned(),
-        what: error.to_string(),
-    })
+    fs::read_to_string(file)
+        .map_err(|error| LoadError { file: file.to_owned(), what: error.to_string() })
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, LoadError> {
-    let fail = |what: String| LoadError {
-        file: file.to_owned(),
-        what,
-    };
+    let fail = |what: String| LoadError { file: file.to_owned(), what };
     serde_json::from_str(&read(file)?).map_err(|error| fail(error.to_string()))
 }
 
@@ -56,22 +51,11 @@ pub fn load(folder: &Path) -> Result<Loaded, LoadError> {
     for (nth, file) in trial.launches.into_iter().enumerate() {
         let nth = nth + 1;
         let path = folder.join(format!("{nth}.transcript.jsonl"));
-        let fail = |what: String| LoadError {
-            file: path.clone(),
-            what,
-        };
+        let fail = |what: String| LoadError { file: path.clone(), what };
         let (steps, transcript) = lines::read(&read(&path)?).map_err(fail)?;
         let path = folder.join(format!("{nth}.catalog.json"));
-        let catalog = if path.exists() {
-            Some(read(&path)?)
-        } else {
-            None
-        };
-        let streams = if catalog.is_some() {
-            parse(&path)?
-        } else {
-            Catalog::default()
-        };
+        let catalog = if path.exists() { Some(read(&path)?) } else { None };
+        let streams = if catalog.is_some() { parse(&path)? } else { Catalog::default() };
         let mut launch = Launch::new(file.operation, catalog, streams, steps, transcript);
         let path = folder.join(format!("{nth}.landed.jsonl"));
         if path.exists() {
@@ -81,11 +65,7 @@ pub fn load(folder: &Path) -> Result<Loaded, LoadError> {
         repeats.push(file.repeat);
     }
     let verdicts = folder.join(VERDICTS);
-    let verdicts = if verdicts.exists() {
-        Some(parse(&verdicts)?)
-    } else {
-        None
-    };
+    let verdicts = if verdicts.exists() { Some(parse(&verdicts)?) } else { None };
     let evidence = Evidence {
         trial: trial.trial,
         purpose: trial.purpose,
@@ -93,13 +73,7 @@ pub fn load(folder: &Path) -> Result<Loaded, LoadError> {
         members: trial.members,
         launches,
     };
-    Ok(Loaded {
-        evidence,
-        facts: trial.facts,
-        verdicts,
-        folder: folder.to_owned(),
-        repeats,
-    })
+    Ok(Loaded { evidence, facts: trial.facts, verdicts, folder: folder.to_owned(), repeats })
 }
 
 fn landed(path: &Path) -> Result<Vec<Landed>, LoadError> {
@@ -116,10 +90,7 @@ fn landed(path: &Path) -> Result<Vec<Landed>, LoadError> {
             file: path.to_owned(),
             what: format!("line {}: {error}", nth + 1),
         })?;
-        let stream = Descriptor {
-            name: line.stream,
-            namespace: line.namespace,
-        };
+        let stream = Descriptor { name: line.stream, namespace: line.namespace };
         let rows = streams.entry(stream).or_insert_with(|| Ok(Vec::new()));
         match (line.error, line.data) {
             (Some(error), _) => *rows = Err(error),
@@ -133,19 +104,13 @@ fn landed(path: &Path) -> Result<Vec<Landed>, LoadError> {
     }
     Ok(streams
         .into_iter()
-        .map(|(stream, rows)| Landed {
-            stream,
-            rows: rows.map(Rows::Lines),
-        })
+        .map(|(stream, rows)| Landed { stream, rows: rows.map(Rows::Lines) })
         .collect())
 }
 
 impl Places for Loaded {
     fn place(&self, _: &str, launch: usize) -> (String, Option<String>) {
         let file = self.folder.join(format!("{}.transcript.jsonl", launch + 1));
-        (
-            file.display().to_string(),
-            self.repeats.get(launch).cloned(),
-        )
+        (file.display().to_string(), self.repeats.get(launch).cloned())
     }
 }

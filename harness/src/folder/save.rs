@@ -61,10 +61,7 @@ fn write_json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
 
 fn save_launch(folder: &Path, nth: usize, launch: &Launch) -> io::Result<()> {
     let create = |name: &str| -> io::Result<_> {
-        Ok(BufWriter::with_capacity(
-            256 << 10,
-            File::create(folder.join(format!("{nth}.{name}")))?,
-        ))
+        Ok(BufWriter::with_capacity(256 << 10, File::create(folder.join(format!("{nth}.{name}")))?))
     };
     let mut transcript = create("transcript.jsonl")?;
     lines::write(launch, &mut transcript)?;

@@ -87,10 +87,7 @@ impl ConfiguredStream {
     /// Name and namespace.
     #[must_use]
     pub fn descriptor(&self) -> Descriptor {
-        Descriptor {
-            name: self.stream.name.clone(),
-            namespace: self.stream.namespace.clone(),
-        }
+        Descriptor { name: self.stream.name.clone(), namespace: self.stream.namespace.clone() }
     }
 
     /// Whether what landed in earlier syncs goes when this one succeeds: overwrite, or, to a

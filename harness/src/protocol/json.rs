@@ -37,27 +37,18 @@ impl Decimal {
             Some(at) => (&text[..at], exponent(&text[at + 1..])),
             None => (text, 0),
         };
-        let (negative, mantissa) = mantissa
-            .strip_prefix('-')
-            .map_or((false, mantissa), |rest| (true, rest));
+        let (negative, mantissa) =
+            mantissa.strip_prefix('-').map_or((false, mantissa), |rest| (true, rest));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let all = format!("{whole}{fraction}");
         let digits = all.trim_start_matches('0');
         let trimmed = digits.trim_end_matches('0');
         if trimmed.is_empty() {
-            return Self {
-                negative: false,
-                digits: String::new(),
-                exponent: 0,
-            };
+            return Self { negative: false, digits: String::new(), exponent: 0 };
         }
         let dropped = i128::try_from(digits.len() - trimmed.len()).unwrap_or(0);
         let places = i128::try_from(fraction.len()).unwrap_or(0);
-        Self {
-            negative,
-            digits: trimmed.to_owned(),
-            exponent: exponent - places + dropped,
-        }
+        Self { negative, digits: trimmed.to_owned(), exponent: exponent - places + dropped }
     }
 
     /// The power of ten of the digit before the first.
@@ -75,17 +66,11 @@ impl Ord for Decimal {
         };
         let by_size = || {
             let by_digits = || self.digits.cmp(&other.digits);
-            self.magnitude()
-                .cmp(&other.magnitude())
-                .then_with(by_digits)
+            self.magnitude().cmp(&other.magnitude()).then_with(by_digits)
         };
-        sign(self).cmp(&sign(other)).then_with(|| {
-            if self.negative {
-                by_size().reverse()
-            } else {
-                by_size()
-            }
-        })
+        sign(self)
+            .cmp(&sign(other))
+            .then_with(|| if self.negative { by_size().reverse() } else { by_size() })
     }
 }
 
@@ -157,8 +142,7 @@ pub fn equal(left: &Value, right: &Value, numbers: Numbers) -> bool {
         }
         (Value::Object(l), Value::Object(r)) => {
             l.len() == r.len()
-                && l.iter()
-                    .all(|(key, l)| r.get(key).is_some_and(|r| equal(l, r, numbers)))
+                && l.iter().all(|(key, l)| r.get(key).is_some_and(|r| equal(l, r, numbers)))
         }
         _ => left == right,
     }
@@ -176,8 +160,7 @@ pub fn differ_in_numbers_only(left: &Value, right: &Value) -> bool {
             }
             (Value::Object(l), Value::Object(r)) => {
                 l.len() == r.len()
-                    && l.iter()
-                        .all(|(key, l)| r.get(key).is_some_and(|r| same_shape(l, r)))
+                    && l.iter().all(|(key, l)| r.get(key).is_some_and(|r| same_shape(l, r)))
             }
             _ => left == right,
         }
@@ -298,9 +281,8 @@ pub fn foreign_number(text: &str) -> Option<&'static str> {
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
             b'N' | b'I' if !in_string => {
-                if let Some(token) = ["NaN", "Infinity"]
-                    .into_iter()
-                    .find(|token| text[at..].starts_with(token))
+                if let Some(token) =
+                    ["NaN", "Infinity"].into_iter().find(|token| text[at..].starts_with(token))
                 {
                     return Some(token);
                 }
@@ -327,32 +309,14 @@ mod tests {
             ("1e3", "1000", true, false),
             ("-0.0", "0.0", true, true),
             ("9223372036854775808", "9223372036854775807", false, false),
-            (
-                "9223372036854775808",
-                "9.223372036854775808e18",
-                true,
-                false,
-            ),
+            ("9223372036854775808", "9.223372036854775808e18", true, false),
             ("0.1", "0.10", true, true),
             ("0.1", "0.1000000000000000055", false, false),
             ("100", "1", false, false),
-            (
-                "1234567890123456789012345678901234567890",
-                "1.2345678901234568e39",
-                false,
-                false,
-            ),
+            ("1234567890123456789012345678901234567890", "1.2345678901234568e39", false, false),
         ] {
-            assert_eq!(
-                same_number(left, right, Numbers::ByValue),
-                by_value,
-                "{left} {right}"
-            );
-            assert_eq!(
-                same_number(left, right, Numbers::AsWritten),
-                as_written,
-                "{left} {right}"
-            );
+            assert_eq!(same_number(left, right, Numbers::ByValue), by_value, "{left} {right}");
+            assert_eq!(same_number(left, right, Numbers::AsWritten), as_written, "{left} {right}");
         }
     }
 
@@ -366,16 +330,9 @@ mod tests {
                 "1e99999999999999999999999999999999999999999",
             ),
         ] {
-            assert!(
-                !same_number(left, right, Numbers::ByValue),
-                "{left} {right}"
-            );
+            assert!(!same_number(left, right, Numbers::ByValue), "{left} {right}");
         }
-        assert!(same_number(
-            "10e9223372036854775807",
-            "1e9223372036854775808",
-            Numbers::ByValue
-        ));
+        assert!(same_number("10e9223372036854775807", "1e9223372036854775808", Numbers::ByValue));
     }
 
     #[test]
@@ -399,11 +356,7 @@ mod tests {
         ];
         for (nth, left) in ascending.iter().enumerate() {
             for (mth, right) in ascending.iter().enumerate() {
-                assert_eq!(
-                    compare_numbers(left, right),
-                    nth.cmp(&mth),
-                    "{left} {right}"
-                );
+                assert_eq!(compare_numbers(left, right), nth.cmp(&mth), "{left} {right}");
             }
         }
         assert_eq!(compare_numbers("-0.0", "0"), Ordering::Equal);
@@ -421,14 +374,8 @@ mod tests {
 
     #[test]
     fn duplicate_keys_are_found_at_any_depth() {
-        assert_eq!(
-            duplicate_key(r#"{"a":[{"b":1.5,"b":2}]}"#).as_deref(),
-            Some("b")
-        );
-        assert_eq!(
-            duplicate_key(r#"{"a":{"b":1},"c":{"b":12345678901234567890123}}"#),
-            None
-        );
+        assert_eq!(duplicate_key(r#"{"a":[{"b":1.5,"b":2}]}"#).as_deref(), Some("b"));
+        assert_eq!(duplicate_key(r#"{"a":{"b":1},"c":{"b":12345678901234567890123}}"#), None);
     }
 
     #[test]
@@ -445,10 +392,7 @@ mod tests {
             &sent,
             &value(r#"{"x":"y","cursor":9.223372036854776e18}"#)
         ));
-        assert!(!differ_in_numbers_only(
-            &sent,
-            &value(r#"{"x":"z","cursor":1}"#)
-        ));
+        assert!(!differ_in_numbers_only(&sent, &value(r#"{"x":"z","cursor":1}"#)));
         assert!(!differ_in_numbers_only(&sent, &sent));
     }
 }

@@ -43,11 +43,7 @@ impl Line {
         }
         let text = String::from_utf8_lossy(bytes).into_owned();
         let message = read_message(&text, &mut faults);
-        Self {
-            text,
-            faults,
-            message,
-        }
+        Self { text, faults, message }
     }
 
     /// Whether the line holds nothing: readers skip it.
@@ -91,9 +87,7 @@ fn read_message(text: &str, faults: &mut Vec<Fault>) -> Option<Message> {
         return None;
     };
     if let Some(key) = json::duplicate_key(&first) {
-        faults.push(Fault::NotStrict(format!(
-            "the key \"{key}\" stands twice in one object"
-        )));
+        faults.push(Fault::NotStrict(format!("the key \"{key}\" stands twice in one object")));
     }
     match message::parse(&object) {
         Ok(message) => Some(message),
@@ -131,9 +125,7 @@ mod tests {
             [Fault::NotStrict(_)]
         ));
         assert_eq!(
-            Line::read(b"{\"type\":\"LOG\",\"log\":{\"message\":\"\xe9\"}}")
-                .faults
-                .len(),
+            Line::read(b"{\"type\":\"LOG\",\"log\":{\"message\":\"\xe9\"}}").faults.len(),
             1
         );
     }

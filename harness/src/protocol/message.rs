@@ -41,28 +41,17 @@ impl Kind {
         (Self::State, "STATE", "state"),
         (Self::Log, "LOG", "log"),
         (Self::Spec, "SPEC", "spec"),
-        (
-            Self::ConnectionStatus,
-            "CONNECTION_STATUS",
-            "connectionStatus",
-        ),
+        (Self::ConnectionStatus, "CONNECTION_STATUS", "connectionStatus"),
         (Self::Catalog, "CATALOG", "catalog"),
         (Self::Trace, "TRACE", "trace"),
         (Self::Control, "CONTROL", "control"),
-        (
-            Self::DestinationCatalog,
-            "DESTINATION_CATALOG",
-            "destination_catalog",
-        ),
+        (Self::DestinationCatalog, "DESTINATION_CATALOG", "destination_catalog"),
     ];
 
     /// The type of this name, in any case: the platform reads it so.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(kind, _, _)| *kind)
+        Self::ALL.iter().find(|(_, n, _)| n.eq_ignore_ascii_case(name)).map(|(kind, _, _)| *kind)
     }
 
     fn row(self) -> &'static (Self, &'static str, &'static str) {
@@ -299,12 +288,7 @@ pub fn parse(object: &Object) -> Result<Message, TypeFault> {
         .filter(|(key, value)| *key != "type" && value.get() != "null")
         .map(|(key, _)| key.clone())
         .collect();
-    Ok(Message {
-        kind,
-        spelled,
-        body,
-        filled,
-    })
+    Ok(Message { kind, spelled, body, filled })
 }
 
 fn body(kind: Kind, payload: &RawValue) -> Option<Body> {
@@ -335,10 +319,7 @@ fn body(kind: Kind, payload: &RawValue) -> Option<Body> {
                         .map(|kind| text(Some(kind)).unwrap_or_else(|| kind.get().to_owned())),
                 })
             });
-            Body::Trace(Trace {
-                kind: text(trace.get("type").copied())?,
-                error,
-            })
+            Body::Trace(Trace { kind: text(trace.get("type").copied())?, error })
         }
         Kind::Control => Body::Control(read(payload)?),
         Kind::Record | Kind::Catalog | Kind::DestinationCatalog => {
@@ -370,14 +351,9 @@ mod tests {
     fn states_keep_numbers_and_unknown_properties() {
         let line = r#"{"type":"STATE","state":{"type":"STREAM","id":7,"new":1e400,
             "stream":{"stream_descriptor":{"name":"a"},"stream_state":{"c":9223372036854775809}}}}"#;
-        let Body::State(state) = message(line).body else {
-            panic!("no state")
-        };
+        let Body::State(state) = message(line).body else { panic!("no state") };
         assert_eq!(state.id.as_deref(), Some("7"));
-        assert_eq!(
-            state.streams[0].blob.as_ref().unwrap().get(),
-            r#"{"c":9223372036854775809}"#
-        );
+        assert_eq!(state.streams[0].blob.as_ref().unwrap().get(), r#"{"c":9223372036854775809}"#);
         assert!(state.whole.get().contains("1e400"));
     }
 

@@ -42,23 +42,14 @@ impl Readback {
         into: &Path,
         secrets: &Secrets,
     ) -> Landed {
-        let rows = self
-            .rows(config, stream, into)
-            .map_err(|why| secrets.text(&why));
-        Landed {
-            stream: stream.clone(),
-            rows,
-        }
+        let rows = self.rows(config, stream, into).map_err(|why| secrets.text(&why));
+        Landed { stream: stream.clone(), rows }
     }
 
     /// The error is in words for the author of the read-back.
     fn rows(&self, config: &Path, stream: &Descriptor, into: &Path) -> Result<Rows, String> {
-        let mut args: Vec<OsString> = vec![
-            "--config".into(),
-            config.into(),
-            "--stream".into(),
-            (&stream.name).into(),
-        ];
+        let mut args: Vec<OsString> =
+            vec!["--config".into(), config.into(), "--stream".into(), (&stream.name).into()];
         if let Some(namespace) = &stream.namespace {
             args.extend(["--namespace".into(), namespace.into()]);
         }
@@ -98,20 +89,14 @@ impl Readback {
         });
         if stopped {
             let limit = self.within.as_secs_f64();
-            return Err(format!(
-                "`{shown}` printed nothing for {limit} s, and did not end"
-            ));
+            return Err(format!("`{shown}` printed nothing for {limit} s, and did not end"));
         }
         let status = status.map_err(|error| format!("`{shown}`: {error}"))?;
         copied.map_err(|why| format!("`{shown}`: {why}"))?;
         if !status.success() {
             let told = String::from_utf8_lossy(&told);
             let told = told.trim();
-            let tail = told
-                .char_indices()
-                .rev()
-                .nth(SHOWN)
-                .map_or(told, |(at, _)| &told[at..]);
+            let tail = told.char_indices().rev().nth(SHOWN).map_or(told, |(at, _)| &told[at..]);
             return Err(format!("`{shown}` ended with {status}: {tail}"));
         }
         Ok(Rows::File(into.to_owned()))
@@ -148,11 +133,7 @@ fn copy_rows(from: impl Read, into: &Path, rows: &AtomicU64) -> Result<(), Strin
     for nth in 1_u64.. {
         line.clear();
         // A row longer than this is none; the bound keeps a stream without newlines out of memory.
-        let read = reader
-            .by_ref()
-            .take(256 << 20)
-            .read_until(b'\n', &mut line)
-            .map_err(say)?;
+        let read = reader.by_ref().take(256 << 20).read_until(b'\n', &mut line).map_err(say)?;
         if read == 0 {
             break;
         }
@@ -163,14 +144,9 @@ fn copy_rows(from: impl Read, into: &Path, rows: &AtomicU64) -> Result<(), Strin
         let object: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(text);
         if object.is_err() || !text.starts_with(b"{") {
             let quoted = crate::checks::shown(text);
-            return Err(format!(
-                "line {nth} of its output is no JSON object: {quoted}"
-            ));
+            return Err(format!("line {nth} of its output is no JSON object: {quoted}"));
         }
-        writer
-            .write_all(text)
-            .and_then(|()| writer.write_all(b"\n"))
-            .map_err(say)?;
+        writer.write_all(text).and_then(|()| writer.write_all(b"\n")).map_err(say)?;
         rows.store(nth, Ordering::SeqCst);
     }
     writer.flush().map_err(say)
@@ -190,17 +166,11 @@ mod tests {
             },
             within: Duration::from_secs(2),
         };
-        let stream = Descriptor {
-            name: "s 1".into(),
-            namespace: Some("n".into()),
-        };
+        let stream = Descriptor { name: "s 1".into(), namespace: Some("n".into()) };
         let into = folder.path().join("rows");
         let landed = readback.read(Path::new("c.json"), &stream, &into, &Secrets::default());
         let mut lines = Vec::new();
-        landed
-            .rows?
-            .for_each(|line| lines.push(line.to_owned()))
-            .unwrap();
+        landed.rows?.for_each(|line| lines.push(line.to_owned())).unwrap();
         Ok(lines)
     }
 
@@ -216,15 +186,9 @@ mod tests {
     #[test]
     fn failures_say_what_happened() {
         let failed = read("echo boom >&2; exit 3").unwrap_err();
-        assert!(
-            failed.contains("boom") && failed.contains("exit status: 3"),
-            "{failed}"
-        );
+        assert!(failed.contains("boom") && failed.contains("exit status: 3"), "{failed}");
         let text = read("echo hello; sleep 1").unwrap_err();
-        assert!(
-            text.contains("line 1 of its output is no JSON object: hello"),
-            "{text}"
-        );
+        assert!(text.contains("line 1 of its output is no JSON object: hello"), "{text}");
         let stuck = read("echo '{}'; sleep 60 & wait").unwrap_err();
         assert!(stuck.contains("printed nothing for 2 s"), "{stuck}");
     }

@@ -26,11 +26,7 @@ fn style(outcome: Outcome) -> Style {
 /// Writes the whole report.
 pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let by_check = by_check(&report.results);
-    writeln!(
-        to,
-        "{STRONG}touchdown {}{STRONG:#}  {}\n",
-        report.touchdown, report.subject.command
-    )?;
+    writeln!(to, "{STRONG}touchdown {}{STRONG:#}  {}\n", report.touchdown, report.subject.command)?;
     for (check, rows) in &by_check {
         // What was not asked for is counted below, and not told line by line.
         if rows.iter().any(|row| row.outcome != Outcome::NotSelected) {
@@ -38,28 +34,18 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(to)?;
-    for row in report
-        .results
-        .iter()
-        .filter(|row| row.outcome == Outcome::Failed)
-    {
+    for row in report.results.iter().filter(|row| row.outcome == Outcome::Failed) {
         failure(row, to)?;
     }
     match &report.trouble {
         Some(Trouble::Subject(why)) => {
-            writeln!(
-                to,
-                "{FAILED}The subject could not be run:{FAILED:#} {why}\n"
-            )?;
+            writeln!(to, "{FAILED}The subject could not be run:{FAILED:#} {why}\n")?;
         }
         Some(Trouble::Readback(why)) => {
             writeln!(to, "{FAILED}The read-back does not work:{FAILED:#} {why}\n")?;
         }
         Some(Trouble::Evidence(why)) => {
-            writeln!(
-                to,
-                "{FAILED}The evidence of failures could not be kept:{FAILED:#} {why}\n"
-            )?;
+            writeln!(to, "{FAILED}The evidence of failures could not be kept:{FAILED:#} {why}\n")?;
         }
         Some(Trouble::Interrupted) => {
             writeln!(to, "{FAILED}The run was interrupted.{FAILED:#}\n")?;
@@ -96,13 +82,8 @@ fn line(check: &str, rows: &[&Row], to: &mut dyn Write) -> io::Result<()> {
         (Outcome::Failed, Level::Advice) => "advice",
         _ => outcome.name(),
     };
-    let summary = checks::find(check)
-        .map(|check| check.summary)
-        .unwrap_or_default();
-    write!(
-        to,
-        "{style}{word:>14}{style:#}  {check:<34}  {QUIET}{summary}{QUIET:#}"
-    )?;
+    let summary = checks::find(check).map(|check| check.summary).unwrap_or_default();
+    write!(to, "{style}{word:>14}{style:#}  {check:<34}  {QUIET}{summary}{QUIET:#}")?;
     writeln!(to)?;
     if let (Outcome::Inconclusive | Outcome::NotApplicable | Outcome::CouldNotRun, Some(why)) =
         (outcome, &row.why)
@@ -121,13 +102,7 @@ fn shorten(text: &str) -> String {
 
 fn failure(row: &Row, to: &mut dyn Write) -> io::Result<()> {
     const TOLD: usize = 5;
-    writeln!(
-        to,
-        "{FAILED}{}{FAILED:#}  {} in {}",
-        row.check,
-        row.level.name(),
-        row.scenario
-    )?;
+    writeln!(to, "{FAILED}{}{FAILED:#}  {} in {}", row.check, row.level.name(), row.scenario)?;
     for told in row.findings.iter().take(TOLD) {
         writeln!(to, "  {STRONG}{}{STRONG:#}", told.message)?;
         writeln!(to, "    evidence  {}", told.evidence)?;
@@ -156,10 +131,7 @@ fn summary(
     let mut counts: Vec<(Outcome, usize)> = Vec::new();
     for rows in by_check.values() {
         let Some(row) = over_all(rows) else { continue };
-        match counts
-            .iter_mut()
-            .find(|(outcome, _)| *outcome == row.outcome)
-        {
+        match counts.iter_mut().find(|(outcome, _)| *outcome == row.outcome) {
             Some((_, count)) => *count += 1,
             None => counts.push((row.outcome, 1)),
         }
@@ -169,12 +141,7 @@ fn summary(
         let style = style(*outcome);
         format!("{style}{count} {}{style:#}", outcome.name())
     });
-    writeln!(
-        to,
-        "{} checks: {}",
-        by_check.len(),
-        counted.collect::<Vec<_>>().join(", ")
-    )?;
+    writeln!(to, "{} checks: {}", by_check.len(), counted.collect::<Vec<_>>().join(", "))?;
     // Evidence that is judged again was launched by an earlier run.
     if report.launches > 0 {
         let Report { launches, wall_s, seed, run, .. } = report;
@@ -187,11 +154,7 @@ fn summary(
         format!("{FAILED}not conformant{FAILED:#}")
     } else if report.trouble.is_some() {
         format!("{FAILED}not settled{FAILED:#}")
-    } else if report
-        .results
-        .iter()
-        .any(|row| row.outcome == Outcome::Failed)
-    {
+    } else if report.results.iter().any(|row| row.outcome == Outcome::Failed) {
         format!(
             "{PASSED}conformant{PASSED:#}, with rules below `must` broken (--strict fails on `should`)"
         )

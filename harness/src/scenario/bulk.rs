@@ -50,10 +50,7 @@ impl Bulk {
     /// The line of the state that follows after `(nth + 1) * state_every` records.
     #[must_use]
     pub fn state(&self, nth: u64) -> String {
-        let id = self
-            .first_state_id
-            .map(|id| format!("\"id\":{},", id + nth))
-            .unwrap_or_default();
+        let id = self.first_state_id.map(|id| format!("\"id\":{},", id + nth)).unwrap_or_default();
         let stream = serde_json::json!(self.stream);
         format!(
             r#"{{"type":"STATE","state":{{"type":"STREAM",{id}"stream":{{"stream_descriptor":{stream},"stream_state":{{"cursor":{}}}}},"sourceStats":{{"recordCount":{}.0}}}}}}"#,
@@ -105,10 +102,7 @@ impl Bulk {
 
 /// A record's fields: all records of a recipe are alike but for the id.
 fn data(id: u64, padding: usize) -> String {
-    format!(
-        r#"{{"id":{id},"name":"customer {id}","amount":{id}.25,"note":"{:x<padding$}"}}"#,
-        ""
-    )
+    format!(r#"{{"id":{id},"name":"customer {id}","amount":{id}.25,"note":"{:x<padding$}"}}"#, "")
 }
 
 /// A block of records, whose digits are counted up from one use to the next.
@@ -129,17 +123,9 @@ impl Block {
         let digits = FIRST_ID.to_string();
         // Only the data holds digits to count: the id stands in it three times, last in the line.
         let data = template.rfind(r#""data":{"#).unwrap_or(0);
-        let ids = template[data..]
-            .match_indices(&digits)
-            .map(|(at, _)| data + at)
-            .collect();
+        let ids = template[data..].match_indices(&digits).map(|(at, _)| data + at).collect();
         let bytes = template.repeat(BLOCK).into_bytes();
-        Self {
-            bytes,
-            line: template.len(),
-            ids,
-            first: FIRST_ID,
-        }
+        Self { bytes, line: template.len(), ids, first: FIRST_ID }
     }
 
     fn next(&mut self, count: u64) -> &[u8] {
@@ -167,19 +153,12 @@ mod tests {
             Ok::<_, ()>(())
         })
         .unwrap();
-        String::from_utf8(all)
-            .unwrap()
-            .lines()
-            .map(ToOwned::to_owned)
-            .collect()
+        String::from_utf8(all).unwrap().lines().map(ToOwned::to_owned).collect()
     }
 
     fn bulk(records: u64, state_every: u64) -> Bulk {
         Bulk {
-            stream: Descriptor {
-                name: "big".into(),
-                namespace: Some("1000000000".into()),
-            },
+            stream: Descriptor { name: "big".into(), namespace: Some("1000000000".into()) },
             records,
             state_every,
             first_state_id: Some(5),
@@ -204,10 +183,8 @@ mod tests {
     #[test]
     fn states_stand_after_their_records() {
         let bulk = bulk(7, 3);
-        let kinds: String = lines(&bulk)
-            .iter()
-            .map(|l| if l.contains("STATE") { 'S' } else { 'r' })
-            .collect();
+        let kinds: String =
+            lines(&bulk).iter().map(|l| if l.contains("STATE") { 'S' } else { 'r' }).collect();
         assert_eq!(kinds, "rrrSrrrSr");
         assert_eq!(bulk.states(), 2);
         assert!(bulk.state(1).contains(r#""id":6,"#));

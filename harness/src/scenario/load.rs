@@ -66,20 +66,14 @@ pub fn built_in() -> Result<Vec<Scenario>, LoadError> {
 /// The scenarios of a folder: each of its folders is one.
 pub fn from_folder(path: &Path) -> Result<Vec<Scenario>, LoadError> {
     let shown = path.display().to_string();
-    let fail = |error: std::io::Error| LoadError {
-        file: shown.clone(),
-        what: error.to_string(),
-    };
+    let fail = |error: std::io::Error| LoadError { file: shown.clone(), what: error.to_string() };
     let mut all = Vec::new();
     for entry in std::fs::read_dir(path).map_err(fail)? {
         let folder = entry.map_err(fail)?.path();
         if !folder.join("scenario.json").is_file() {
             continue;
         }
-        let id = folder
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let id = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let mut one = scenario(&id, &|name| std::fs::read_to_string(folder.join(name)).ok());
         if let Err(error) = &mut one {
             error.file = format!("{shown}/{}", error.file);
@@ -95,10 +89,7 @@ pub fn from_folder(path: &Path) -> Result<Vec<Scenario>, LoadError> {
 }
 
 fn scenario(id: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<Scenario, LoadError> {
-    let fail = |file: &str, what: String| LoadError {
-        file: format!("{id}/{file}"),
-        what,
-    };
+    let fail = |file: &str, what: String| LoadError { file: format!("{id}/{file}"), what };
     let head =
         read("scenario.json").ok_or_else(|| fail("scenario.json", "it is not there".into()))?;
     let head: Head =
@@ -115,12 +106,7 @@ fn scenario(id: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<Scenario,
         let file = format!("{nth}.expected.jsonl");
         let expected = read(&file).unwrap_or_default();
         let expected = lines(&expected, row).map_err(|what| fail(&file, what))?;
-        syncs.push(Sync {
-            catalog,
-            streams,
-            steps,
-            expected,
-        });
+        syncs.push(Sync { catalog, streams, steps, expected });
     }
     if syncs.is_empty() {
         return Err(fail("1.catalog.json", "it is not there".into()));
@@ -172,13 +158,7 @@ fn row(line: &str) -> Result<(Descriptor, Box<RawValue>), String> {
         data: Box<RawValue>,
     }
     let row: Row = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    Ok((
-        Descriptor {
-            name: row.stream,
-            namespace: row.namespace,
-        },
-        row.data,
-    ))
+    Ok((Descriptor { name: row.stream, namespace: row.namespace }, row.data))
 }
 
 #[cfg(test)]
@@ -199,19 +179,10 @@ mod tests {
             let own: HashSet<_> = scenario
                 .syncs
                 .iter()
-                .flat_map(|sync| {
-                    sync.streams
-                        .streams
-                        .iter()
-                        .map(ConfiguredStream::descriptor)
-                })
+                .flat_map(|sync| sync.streams.streams.iter().map(ConfiguredStream::descriptor))
                 .collect();
             for stream in own {
-                assert!(
-                    seen.insert(stream.clone()),
-                    "{stream} of {} is taken",
-                    scenario.id
-                );
+                assert!(seen.insert(stream.clone()), "{stream} of {} is taken", scenario.id);
             }
         }
     }

@@ -103,10 +103,7 @@ impl Sent {
             },
             Err(_) => SentBody::Other,
         };
-        Ok(Self {
-            line: line.to_owned(),
-            body,
-        })
+        Ok(Self { line: line.to_owned(), body })
     }
 }
 
@@ -122,10 +119,7 @@ fn record(payload: &RawValue) -> Result<Record, String> {
     let payload: Payload =
         serde_json::from_str(payload.get()).map_err(|error| format!("no RECORD: {error}"))?;
     Ok(Record {
-        stream: Descriptor {
-            name: payload.stream,
-            namespace: payload.namespace,
-        },
+        stream: Descriptor { name: payload.stream, namespace: payload.namespace },
         data: payload.data,
         emitted_at: payload.emitted_at,
     })

@@ -21,22 +21,12 @@ impl Names {
     /// The run's name for a stream.
     #[must_use]
     pub fn descriptor(&self, of: &Descriptor) -> Descriptor {
-        let tail = of
-            .namespace
-            .as_ref()
-            .map(|own| format!("_{own}"))
-            .unwrap_or_default();
+        let tail = of.namespace.as_ref().map(|own| format!("_{own}")).unwrap_or_default();
         if self.namespaces {
             let namespace = Some(format!("{}{tail}", self.run));
-            Descriptor {
-                name: of.name.clone(),
-                namespace,
-            }
+            Descriptor { name: of.name.clone(), namespace }
         } else {
-            Descriptor {
-                name: format!("{}{tail}_{}", of.name, self.run),
-                namespace: None,
-            }
+            Descriptor { name: format!("{}{tail}_{}", of.name, self.run), namespace: None }
         }
     }
 
@@ -61,15 +51,11 @@ impl Names {
     pub fn message(&self, line: &str) -> serde_json::Result<String> {
         let status = |status: &str| {
             edit(status, |status| {
-                change(status, "stream_descriptor", |d| {
-                    edit(d, |d| self.put(d, "name"))
-                })
+                change(status, "stream_descriptor", |d| edit(d, |d| self.put(d, "name")))
             })
         };
         edit(line, |message| {
-            change(message, "record", |record| {
-                edit(record, |record| self.put(record, "stream"))
-            })?;
+            change(message, "record", |record| edit(record, |record| self.put(record, "stream")))?;
             change(message, "trace", |trace| {
                 edit(trace, |trace| change(trace, "stream_status", status))
             })?;
@@ -94,9 +80,7 @@ impl Names {
 
     fn stream_state(&self, text: &str) -> serde_json::Result<String> {
         edit(text, |stream| {
-            change(stream, "stream_descriptor", |d| {
-                edit(d, |d| self.put(d, "name"))
-            })
+            change(stream, "stream_descriptor", |d| edit(d, |d| self.put(d, "name")))
         })
     }
 
@@ -109,10 +93,7 @@ impl Names {
             Some(namespace) => serde_json::from_str(namespace.get())?,
             None => None,
         };
-        let of = Descriptor {
-            name: serde_json::from_str(name.get())?,
-            namespace,
-        };
+        let of = Descriptor { name: serde_json::from_str(name.get())?, namespace };
         let new = self.descriptor(&of);
         object.insert(key.to_owned(), to_raw_value(&new.name)?);
         match new.namespace {
@@ -155,10 +136,7 @@ mod tests {
     use super::*;
 
     fn names(namespaces: bool) -> Names {
-        Names {
-            run: "run".into(),
-            namespaces,
-        }
+        Names { run: "run".into(), namespaces }
     }
 
     #[test]

@@ -67,20 +67,11 @@ pub fn pack(scenarios: &[Scenario], names: &Names, seed: u64) -> serde_json::Res
 }
 
 fn trial(id: &str, members: &[&Scenario], names: &Names, seed: u64) -> serde_json::Result<Trial> {
-    let syncs = members
-        .iter()
-        .map(|member| member.syncs.len())
-        .max()
-        .unwrap_or(0);
+    let syncs = members.iter().map(|member| member.syncs.len()).max().unwrap_or(0);
     Ok(Trial {
         id: id.to_owned(),
-        members: members
-            .iter()
-            .map(|member| self::member(member, names))
-            .collect(),
-        syncs: (0..syncs)
-            .map(|nth| packed(members, nth, names, seed))
-            .collect::<Result<_, _>>()?,
+        members: members.iter().map(|member| self::member(member, names)).collect(),
+        syncs: (0..syncs).map(|nth| packed(members, nth, names, seed)).collect::<Result<_, _>>()?,
     })
 }
 
@@ -92,11 +83,7 @@ fn member(scenario: &Scenario, names: &Names) -> Member {
             streams.push(renamed);
         }
     }
-    Member {
-        scenario: scenario.id.clone(),
-        streams,
-        syncs: scenario.syncs.len(),
-    }
+    Member { scenario: scenario.id.clone(), streams, syncs: scenario.syncs.len() }
 }
 
 fn packed(
@@ -121,12 +108,7 @@ fn packed(
         let steps = steps.collect::<serde_json::Result<Vec<_>>>()?;
         queues.push((member.state_ids, steps));
         if member.statuses {
-            complete.extend(
-                sync.streams
-                    .streams
-                    .iter()
-                    .map(|s| names.descriptor(&s.descriptor())),
-            );
+            complete.extend(sync.streams.streams.iter().map(|s| names.descriptor(&s.descriptor())));
         }
     }
     let catalog = format!("{{\"streams\":{}}}", serde_json::to_string(&catalogs)?);
@@ -137,16 +119,9 @@ fn packed(
             "type": "STREAM_STATUS", "emitted_at": 1_767_225_600_000.0_f64,
             "stream_status": {"stream_descriptor": stream, "status": "COMPLETE"}}})
         .to_string();
-        Step::Message(Sent {
-            line,
-            body: SentBody::Other,
-        })
+        Step::Message(Sent { line, body: SentBody::Other })
     }));
-    Ok(PackedSync {
-        streams: serde_json::from_str(&catalog)?,
-        catalog,
-        steps,
-    })
+    Ok(PackedSync { streams: serde_json::from_str(&catalog)?, catalog, steps })
 }
 
 fn rename(step: &Step, names: &Names) -> serde_json::Result<Step> {
@@ -163,22 +138,14 @@ fn rename(step: &Step, names: &Names) -> serde_json::Result<Step> {
 
 fn parsed(line: String) -> serde_json::Result<Step> {
     let sent = Sent::parse(&line).map_err(serde::de::Error::custom)?;
-    Ok(Step::Message(Sent {
-        line,
-        body: sent.body,
-    }))
+    Ok(Step::Message(Sent { line, body: sent.body }))
 }
 
 /// Merges the scenarios' steps, each scenario's in their order.
 fn merge(queues: Vec<(bool, Vec<Step>)>, seed: u64) -> Vec<(bool, Step)> {
     let mut queues: Vec<_> = queues
         .into_iter()
-        .map(|(ids, steps)| {
-            steps
-                .into_iter()
-                .map(move |step| (ids, step))
-                .collect::<Vec<_>>()
-        })
+        .map(|(ids, steps)| steps.into_iter().map(move |step| (ids, step)).collect::<Vec<_>>())
         .map(|steps| steps.into_iter().peekable())
         .collect();
     let mut merged = Vec::new();
@@ -188,11 +155,7 @@ fn merge(queues: Vec<(bool, Vec<Step>)>, seed: u64) -> Vec<(bool, Step)> {
         let Some(last) = queues.len().checked_sub(1) else {
             return merged;
         };
-        let at = if seed == 0 {
-            0
-        } else {
-            usize::try_from(draw(&mut random)).unwrap_or(0)
-        };
+        let at = if seed == 0 { 0 } else { usize::try_from(draw(&mut random)).unwrap_or(0) };
         merged.extend(queues[at % (last + 1)].next());
     }
 }
@@ -260,10 +223,7 @@ fn with_platforms(state: &str, id: Option<u64>, count: u64) -> serde_json::Resul
             state.insert("id".into(), raw(id.to_string())?);
         }
         if !state.contains_key("sourceStats") {
-            state.insert(
-                "sourceStats".into(),
-                raw(format!("{{\"recordCount\":{count}.0}}"))?,
-            );
+            state.insert("sourceStats".into(), raw(format!("{{\"recordCount\":{count}.0}}"))?);
         }
         Ok(())
     })
@@ -275,10 +235,7 @@ mod tests {
     use super::*;
 
     fn names() -> Names {
-        Names {
-            run: "run".into(),
-            namespaces: true,
-        }
+        Names { run: "run".into(), namespaces: true }
     }
 
     fn all(seed: u64) -> Vec<Trial> {
@@ -309,10 +266,7 @@ mod tests {
                     .steps
                     .iter()
                     .filter_map(|step| match step {
-                        Step::Message(Sent {
-                            body: SentBody::State(s),
-                            ..
-                        }) => s.id.as_deref(),
+                        Step::Message(Sent { body: SentBody::State(s), .. }) => s.id.as_deref(),
                         _ => None,
                     })
                     .map(|id| id.parse().unwrap())
@@ -325,11 +279,7 @@ mod tests {
     #[test]
     fn a_seed_changes_the_order_and_nothing_else() {
         let count = |trials: &[Trial]| -> usize {
-            trials
-                .iter()
-                .flat_map(|t| &t.syncs)
-                .map(|s| s.steps.len())
-                .sum()
+            trials.iter().flat_map(|t| &t.syncs).map(|s| s.steps.len()).sum()
         };
         let (straight, mixed) = (all(0), all(7));
         assert_eq!(count(&straight), count(&mixed));

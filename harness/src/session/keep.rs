@@ -60,11 +60,8 @@ impl<'a> Kept<'a> {
             .filter(|evidence| judged.failed.contains(&evidence.trial));
         let mut kept = None;
         for evidence in failed {
-            let scenarios: HashSet<&str> = evidence
-                .members
-                .iter()
-                .map(|member| member.scenario.as_str())
-                .collect();
+            let scenarios: HashSet<&str> =
+                evidence.members.iter().map(|member| member.scenario.as_str()).collect();
             let rows: Vec<&Row> = judged
                 .rows
                 .iter()
@@ -76,10 +73,7 @@ impl<'a> Kept<'a> {
             let config = self.config(evidence);
             let repeat = |nth| self.repeat(&evidence.trial, nth).unwrap_or_default();
             folder::save::save(&folder, evidence, facts, config.as_ref(), &rows, &repeat).map_err(
-                |error| SessionError::Io {
-                    what: format!("writing {}", folder.display()),
-                    error,
-                },
+                |error| SessionError::Io { what: format!("writing {}", folder.display()), error },
             )?;
             kept = Some(plan.out.clone());
         }
@@ -88,9 +82,7 @@ impl<'a> Kept<'a> {
 
     /// The config that a trial was given, its secrets replaced.
     fn config(&self, evidence: &Evidence) -> Option<Value> {
-        let Session {
-            plan, bad_configs, ..
-        } = self.session;
+        let Session { plan, bad_configs, .. } = self.session;
         let bad = bad_configs.iter().find(|(id, ..)| {
             // A write that has to fail is given the first config that violates the spec.
             *id == evidence.trial
@@ -136,10 +128,7 @@ impl<'a> Kept<'a> {
             config.as_deref(),
             is_write.then_some(catalog.as_path()),
         );
-        Some(
-            plan.subject
-                .shell_line(&args, is_write.then_some(messages.as_path())),
-        )
+        Some(plan.subject.shell_line(&args, is_write.then_some(messages.as_path())))
     }
 }
 

@@ -37,27 +37,13 @@ impl Job {
     /// A launch without input.
     pub fn bare(id: &str, purpose: Purpose) -> Self {
         let id = id.to_owned();
-        Self {
-            id,
-            purpose,
-            config: None,
-            note: None,
-            members: Vec::new(),
-            syncs: Vec::new(),
-        }
+        Self { id, purpose, config: None, note: None, members: Vec::new(), syncs: Vec::new() }
     }
 
     /// A trial of writes.
     pub fn write(purpose: Purpose, trial: Trial) -> Self {
         let Trial { id, members, syncs } = trial;
-        Self {
-            id,
-            purpose,
-            config: None,
-            note: None,
-            members,
-            syncs,
-        }
+        Self { id, purpose, config: None, note: None, members, syncs }
     }
 
     /// How many launches it takes.
@@ -96,13 +82,9 @@ pub struct Runner<'a> {
 impl<'a> Runner<'a> {
     /// A runner with a folder of its own for what the subject is given.
     pub fn new(plan: &'a Plan, listener: &'a Listener<'a>) -> Result<Self, SessionError> {
-        let folder = tempfile::Builder::new()
-            .prefix("touchdown-")
-            .tempdir()
-            .map_err(|error| SessionError::Io {
-                what: "making a temporary folder".to_owned(),
-                error,
-            })?;
+        let folder = tempfile::Builder::new().prefix("touchdown-").tempdir().map_err(|error| {
+            SessionError::Io { what: "making a temporary folder".to_owned(), error }
+        })?;
         Ok(Self {
             plan,
             listener,
@@ -133,9 +115,7 @@ impl<'a> Runner<'a> {
 
     /// The config without its secrets.
     pub fn redacted(&self, config: &Value) -> Value {
-        self.secrets
-            .read()
-            .map_or(Value::Null, |secrets| secrets.config(config))
+        self.secrets.read().map_or(Value::Null, |secrets| secrets.config(config))
     }
 
     /// Writes a config file of ours.
@@ -150,25 +130,14 @@ impl<'a> Runner<'a> {
 
     /// Runs a job. The error is that the subject could not be started, in words.
     pub fn run(&self, job: Job) -> Result<Evidence, String> {
-        let Job {
-            id,
-            purpose,
-            config,
-            note,
-            members,
-            syncs,
-        } = job;
+        let Job { id, purpose, config, note, members, syncs } = job;
         let mut launches: Vec<Launch> = Vec::new();
         if syncs.is_empty() {
             launches.push(self.bare(&id, purpose, config.as_deref())?);
         }
         let total = syncs.len();
         for (nth, sync) in syncs.into_iter().enumerate() {
-            let what = if total > 1 {
-                format!("{id} {}/{total}", nth + 1)
-            } else {
-                id.clone()
-            };
+            let what = if total > 1 { format!("{id} {}/{total}", nth + 1) } else { id.clone() };
             let mut launch = self.sync(&what, &format!("{id}-{nth}"), sync, config.as_deref())?;
             // After a failed sync nobody can say what has to be there.
             let stop = !launch.succeeded() && !launch.everything_came();
@@ -180,24 +149,14 @@ impl<'a> Runner<'a> {
                 break;
             }
         }
-        Ok(Evidence {
-            trial: id,
-            purpose,
-            config_note: note,
-            members,
-            launches,
-        })
+        Ok(Evidence { trial: id, purpose, config_note: note, members, launches })
     }
 
     fn bare(&self, id: &str, purpose: Purpose, config: Option<&Path>) -> Result<Launch, String> {
         let operation = purpose.operation();
         let config = match operation {
             Operation::Spec => None,
-            _ => config.or(self
-                .plan
-                .config
-                .as_ref()
-                .map(|config| config.path.as_path())),
+            _ => config.or(self.plan.config.as_ref().map(|config| config.path.as_path())),
         };
         let args = arguments(operation, config, None);
         let stdin = match purpose {
@@ -205,13 +164,7 @@ impl<'a> Runner<'a> {
             _ => Stdin::Steps(&[]),
         };
         let transcript = self.launch(id, &args, stdin)?;
-        Ok(Launch::new(
-            operation,
-            None,
-            Catalog::default(),
-            Vec::new(),
-            transcript,
-        ))
+        Ok(Launch::new(operation, None, Catalog::default(), Vec::new(), transcript))
     }
 
     fn sync(
@@ -224,25 +177,11 @@ impl<'a> Runner<'a> {
         let catalog = self.folder.path().join(format!("{file}.catalog.json"));
         fs::write(&catalog, &sync.catalog)
             .map_err(|error| format!("writing {}: {error}", catalog.display()))?;
-        let config = config.or(self
-            .plan
-            .config
-            .as_ref()
-            .map(|config| config.path.as_path()));
+        let config = config.or(self.plan.config.as_ref().map(|config| config.path.as_path()));
         let args = arguments(Operation::Write, config, Some(&catalog));
         let transcript = self.launch(what, &args, Stdin::Steps(&sync.steps))?;
-        let PackedSync {
-            catalog,
-            streams,
-            steps,
-        } = sync;
-        Ok(Launch::new(
-            Operation::Write,
-            Some(catalog),
-            streams,
-            steps,
-            transcript,
-        ))
+        let PackedSync { catalog, streams, steps } = sync;
+        Ok(Launch::new(Operation::Write, Some(catalog), streams, steps, transcript))
     }
 
     fn launch(
@@ -274,21 +213,14 @@ impl<'a> Runner<'a> {
         let (Some(readback), Some(config)) = (&self.plan.readback, &self.plan.config) else {
             return Vec::new();
         };
-        let secrets = self
-            .secrets
-            .read()
-            .map(|secrets| secrets.clone())
-            .unwrap_or_default();
+        let secrets = self.secrets.read().map(|secrets| secrets.clone()).unwrap_or_default();
         members
             .iter()
             .filter(|member| nth < member.syncs)
             .flat_map(|member| &member.streams)
             .enumerate()
             .map(|(at, stream)| {
-                let into = self
-                    .folder
-                    .path()
-                    .join(format!("{id}-{nth}-{at}.landed.jsonl"));
+                let into = self.folder.path().join(format!("{id}-{nth}-{at}.landed.jsonl"));
                 readback.read(&config.path, stream, &into, &secrets)
             })
             .collect()

@@ -24,16 +24,10 @@ impl Subject {
     /// `PYTHONUNBUFFERED` would hide that a destination does not flush its acknowledgements.
     #[must_use]
     pub fn command(&self, args: &[OsString]) -> Command {
-        let (program, rest) = self
-            .words
-            .split_first()
-            .map_or((OsStr::new(""), &[][..]), |(p, r)| (p.as_os_str(), r));
+        let (program, rest) =
+            self.words.split_first().map_or((OsStr::new(""), &[][..]), |(p, r)| (p.as_os_str(), r));
         let mut command = Command::new(self.locate(program));
-        command
-            .args(rest)
-            .args(args)
-            .env_clear()
-            .envs(known_environment());
+        command.args(rest).args(args).env_clear().envs(known_environment());
         command.envs(self.env.iter().map(|(key, value)| (key, value)));
         if let Some(workdir) = &self.workdir {
             command.current_dir(workdir);
@@ -71,29 +65,19 @@ impl Subject {
     #[must_use]
     pub fn shell_line(&self, args: &[OsString], input: Option<&Path>) -> String {
         let mut words = vec!["env".to_owned(), "-i".to_owned()];
-        words.extend(
-            known_environment()
-                .into_iter()
-                .map(|(key, _)| format!("{key}=\"${key}\"")),
-        );
+        words.extend(known_environment().into_iter().map(|(key, _)| format!("{key}=\"${key}\"")));
         words.extend(
             self.env
                 .iter()
                 .map(|(key, value)| shell_words::quote(&format!("{key}={value}")).into()),
         );
-        let program = self
-            .words
-            .first()
-            .map(|program| self.locate(program).into_os_string());
+        let program = self.words.first().map(|program| self.locate(program).into_os_string());
         let all = program.iter().chain(self.words.iter().skip(1)).chain(args);
         words.extend(all.map(|word| shell_words::quote(&word.to_string_lossy()).into_owned()));
         let mut line = words.join(" ");
         if let Some(workdir) = &self.workdir {
             let workdir = std::path::absolute(workdir).unwrap_or_else(|_| workdir.clone());
-            line = format!(
-                "cd {} && {line}",
-                shell_words::quote(&workdir.to_string_lossy())
-            );
+            line = format!("cd {} && {line}", shell_words::quote(&workdir.to_string_lossy()));
         }
         let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
         format!("{line} < {}", shell_words::quote(&input))

@@ -136,9 +136,7 @@ impl<W: Write + AsFd> Feeder<'_, W> {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     bytes = &bytes[count..];
-                    self.progress
-                        .moved
-                        .store(since(self.start), Ordering::SeqCst);
+                    self.progress.moved.store(since(self.start), Ordering::SeqCst);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -30,10 +30,7 @@ pub fn of_launch(group: i32, marker: &str) -> Vec<Leftover> {
         .filter_map(Result::ok)
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
         .filter(|pid| is_of_launch(*pid, group, variable.as_bytes()))
-        .map(|pid| Leftover {
-            pid,
-            command: command_line(pid),
-        })
+        .map(|pid| Leftover { pid, command: command_line(pid) })
         .collect()
 }
 
@@ -53,11 +50,8 @@ fn is_of_launch(pid: i32, group: i32, variable: &[u8]) -> bool {
     }
     let pgrp = fields.nth(1).and_then(|pgrp| pgrp.parse::<i32>().ok());
     pgrp == Some(group)
-        || fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| {
-            environ
-                .split(|byte| *byte == 0)
-                .any(|entry| entry == variable)
-        })
+        || fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == variable))
 }
 
 fn command_line(pid: i32) -> String {

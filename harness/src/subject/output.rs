@@ -123,9 +123,7 @@ pub fn read_lines(
         }
         if is_stdout {
             progress.bytes.store(total, Ordering::SeqCst);
-            progress
-                .mid_line
-                .store(!pending.is_empty(), Ordering::SeqCst);
+            progress.mid_line.store(!pending.is_empty(), Ordering::SeqCst);
         }
         if keep && pending.len() as u64 > limits.line {
             // What the line began with tells enough; the rest would only cost memory.
@@ -158,10 +156,7 @@ mod tests {
     fn read(input: &[u8], limits: Limits) -> (Vec<Vec<u8>>, Option<Stop>) {
         let progress = Progress::default();
         let (lines, _) = read_lines(input, Instant::now(), limits, &progress, true);
-        (
-            lines.into_iter().map(|l| l.bytes).collect(),
-            *progress.stop.lock().unwrap(),
-        )
+        (lines.into_iter().map(|l| l.bytes).collect(), *progress.stop.lock().unwrap())
     }
 
     #[test]
@@ -173,10 +168,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_cut_off() {
-        let limits = Limits {
-            line: 1000,
-            ..Limits::default()
-        };
+        let limits = Limits { line: 1000, ..Limits::default() };
         let (lines, stop) = read(&vec![b'x'; 200_000], limits);
         assert_eq!(lines, [vec![b'x'; 200]]);
         assert_eq!(stop, Some(Stop::LineLimit(1000)));
@@ -184,16 +176,10 @@ mod tests {
 
     #[test]
     fn endless_lines_are_cut_off() {
-        let limits = Limits {
-            output: 1000,
-            ..Limits::default()
-        };
+        let limits = Limits { output: 1000, ..Limits::default() };
         let (_, stop) = read(&b"x\n".repeat(100_000), limits);
         assert_eq!(stop, Some(Stop::OutputLimit(1000)));
-        let limits = Limits {
-            lines: 1000,
-            ..Limits::default()
-        };
+        let limits = Limits { lines: 1000, ..Limits::default() };
         let (_, stop) = read(&b"x\n".repeat(100_000), limits);
         assert_eq!(stop, Some(Stop::TooManyLines(1000)));
     }

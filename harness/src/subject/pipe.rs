@@ -13,10 +13,7 @@ use super::output::Progress;
 /// How long after the subject's end its output is still read, its helpers' output included.
 const GRACE: Duration = Duration::from_secs(2);
 /// How often a wait looks whether the subject is gone.
-const TICK: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 50_000_000,
-};
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// One end of a pipe, which does not block once the subject is gone.
 pub struct Pipe<'a, P> {
@@ -29,11 +26,7 @@ impl<'a, P: AsFd> Pipe<'a, P> {
     /// Takes an end of a pipe. Where it cannot be made not to block, it blocks as ever.
     pub fn new(end: P, progress: &'a Progress) -> Self {
         let _ = rustix::io::ioctl_fionbio(&end, true);
-        Self {
-            end,
-            progress,
-            gone: None,
-        }
+        Self { end, progress, gone: None }
     }
 
     /// For how long the subject has been gone.

@@ -94,23 +94,11 @@ pub fn launch(
         // A process that stays behind may hold the pipes open: it goes before they are waited for.
         let left_behind = reap(group, &marker);
         let fed = feeder.and_then(|feeder| feeder.join().ok().flatten());
-        (
-            fed,
-            out.join().ok().flatten(),
-            err.join().ok().flatten(),
-            ended,
-            stopped,
-            left_behind,
-        )
+        (fed, out.join().ok().flatten(), err.join().ok().flatten(), ended, stopped, left_behind)
     });
     drop(held_open);
 
-    let Fed {
-        written,
-        gates,
-        closed,
-        refused,
-    } = fed.unwrap_or_default();
+    let Fed { written, gates, closed, refused } = fed.unwrap_or_default();
     let (stdout, stdout_closed) = out.unwrap_or_default();
     let (stderr, stderr_closed) = err.unwrap_or_default();
     let mut left_behind = left_behind;
@@ -128,13 +116,7 @@ pub fn launch(
     if let Some((usage, at)) = ended {
         fill(&mut end, &usage, at);
     }
-    Ok(Transcript {
-        stdout,
-        stderr,
-        written,
-        gates,
-        end,
-    })
+    Ok(Transcript { stdout, stderr, written, gates, end })
 }
 
 fn fill(end: &mut End, usage: &ResUse, at: u64) {
@@ -221,9 +203,7 @@ fn marker() -> String {
     use std::sync::atomic::AtomicU64;
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let nth = COUNT.fetch_add(1, Ordering::SeqCst);
-    let nanos = std::time::UNIX_EPOCH
-        .elapsed()
-        .map_or(0, |since| since.as_nanos());
+    let nanos = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
     format!("{}-{nth}-{nanos}", std::process::id())
 }
 
@@ -245,28 +225,17 @@ mod tests {
     }
 
     fn stdout(transcript: &Transcript) -> Vec<String> {
-        transcript
-            .stdout
-            .iter()
-            .map(|l| String::from_utf8_lossy(&l.bytes).into_owned())
-            .collect()
+        transcript.stdout.iter().map(|l| String::from_utf8_lossy(&l.bytes).into_owned()).collect()
     }
 
     fn steps(lines: &[&str]) -> Vec<Step> {
-        lines
-            .iter()
-            .map(|line| Step::Message(Sent::parse(line).unwrap()))
-            .collect()
+        lines.iter().map(|line| Step::Message(Sent::parse(line).unwrap())).collect()
     }
 
     #[test]
     fn input_goes_in_and_output_comes_out() {
         let steps = steps(&[r#"{"a":1}"#, r#"{"a":2}"#]);
-        let transcript = run(
-            "cat; echo bad >&2; exit 3",
-            Stdin::Steps(&steps),
-            Limits::default(),
-        );
+        let transcript = run("cat; echo bad >&2; exit 3", Stdin::Steps(&steps), Limits::default());
         assert_eq!(stdout(&transcript), [r#"{"a":1}"#, r#"{"a":2}"#]);
         assert_eq!(transcript.stderr[0].bytes, b"bad");
         assert_eq!(transcript.end.code, Some(3));
@@ -277,11 +246,7 @@ mod tests {
 
     #[test]
     fn the_environment_is_known() {
-        let transcript = run(
-            "env | sort | cut -d= -f1",
-            Stdin::Steps(&[]),
-            Limits::default(),
-        );
+        let transcript = run("env | sort | cut -d= -f1", Stdin::Steps(&[]), Limits::default());
         let mut names = stdout(&transcript);
         names.retain(|name| !matches!(name.as_str(), "PWD" | "SHLVL" | "_" | "OLDPWD"));
         assert_eq!(names, ["GIVEN", "HOME", "LANG", "PATH", "TOUCHDOWN_LAUNCH"]);
@@ -289,10 +254,7 @@ mod tests {
 
     #[test]
     fn a_subject_that_never_ends_is_ended() {
-        let limits = Limits {
-            idle: Duration::from_millis(200),
-            ..Limits::default()
-        };
+        let limits = Limits { idle: Duration::from_millis(200), ..Limits::default() };
         let transcript = run("sleep 60", Stdin::Steps(&[]), limits);
         assert_eq!(transcript.end.stopped, Some(Stop::TimeLimit(0)));
         assert_eq!(transcript.end.signal, Some(9));
@@ -300,11 +262,7 @@ mod tests {
 
     #[test]
     fn a_child_that_stays_behind_is_found_and_ended() {
-        let transcript = run(
-            "setsid sleep 61 & exit 0",
-            Stdin::Steps(&[]),
-            Limits::default(),
-        );
+        let transcript = run("setsid sleep 61 & exit 0", Stdin::Steps(&[]), Limits::default());
         assert_eq!(transcript.end.code, Some(0));
         assert_eq!(transcript.end.left_behind, ["sleep 61"]);
     }
@@ -312,32 +270,22 @@ mod tests {
     #[test]
     fn closed_input_is_noticed() {
         let line = format!(r#"{{"a":"{}"}}"#, "x".repeat(4 << 20));
-        let transcript = run(
-            "exec <&-; sleep 0.3",
-            Stdin::Steps(&steps(&[&line])),
-            Limits::default(),
-        );
+        let transcript =
+            run("exec <&-; sleep 0.3", Stdin::Steps(&steps(&[&line])), Limits::default());
         assert!(transcript.end.stdin_refused.is_some());
         assert_eq!(transcript.end.stdin_closed, None);
     }
 
     #[test]
     fn input_held_open_never_ends() {
-        let limits = Limits {
-            idle: Duration::from_millis(200),
-            ..Limits::default()
-        };
+        let limits = Limits { idle: Duration::from_millis(200), ..Limits::default() };
         assert!(run("cat", Stdin::HeldOpen, limits).end.stopped.is_some());
         assert!(run("exit 0", Stdin::HeldOpen, limits).end.is_success());
     }
 
     #[test]
     fn a_command_that_does_not_exist_is_an_error() {
-        let subject = Subject {
-            words: vec!["/no/such/thing".into()],
-            workdir: None,
-            env: vec![],
-        };
+        let subject = Subject { words: vec!["/no/such/thing".into()], workdir: None, env: vec![] };
         assert!(launch(&subject, &[], Stdin::Steps(&[]), Limits::default()).is_err());
     }
 }

@@ -26,11 +26,7 @@ pub fn rewrite(state: &str, faults: Faults, in_catalog: &dyn Fn(&Scope) -> bool)
     }
     if faults.has(Fault::FloatStateId) {
         return change(state, &["id"], &|id| {
-            Some(if id.parse::<i64>().is_ok() {
-                format!("{id}.0")
-            } else {
-                id.to_owned()
-            })
+            Some(if id.parse::<i64>().is_ok() { format!("{id}.0") } else { id.to_owned() })
         });
     }
     if faults.has(Fault::FloatStateNumbers) {
@@ -42,23 +38,20 @@ pub fn rewrite(state: &str, faults: Faults, in_catalog: &dyn Fn(&Scope) -> bool)
             &["data"],
         ];
         let start = state.to_owned();
-        return Some(blobs.iter().fold(start, |state, path| {
-            change(&state, path, &whole).unwrap_or(state)
-        }));
+        return Some(
+            blobs.iter().fold(start, |state, path| change(&state, path, &whole).unwrap_or(state)),
+        );
     }
     if faults.has(Fault::PruneForeignDescriptors) {
         return change(state, &["global", "stream_states"], &|states| {
             let states: Vec<&serde_json::value::RawValue> = serde_json::from_str(states).ok()?;
-            let ours = states
-                .into_iter()
-                .map(serde_json::value::RawValue::get)
-                .filter(|state| {
-                    serde_json::from_str::<StreamState>(state).is_ok_and(|state| {
-                        let namespace = state.stream_descriptor.namespace.map(|n| n.0.into_owned());
-                        let name = state.stream_descriptor.name.0.into_owned();
-                        in_catalog(&Scope::Stream(namespace, name))
-                    })
-                });
+            let ours = states.into_iter().map(serde_json::value::RawValue::get).filter(|state| {
+                serde_json::from_str::<StreamState>(state).is_ok_and(|state| {
+                    let namespace = state.stream_descriptor.namespace.map(|n| n.0.into_owned());
+                    let name = state.stream_descriptor.name.0.into_owned();
+                    in_catalog(&Scope::Stream(namespace, name))
+                })
+            });
             Some(format!("[{}]", ours.collect::<Vec<_>>().join(",")))
         });
     }
@@ -94,11 +87,7 @@ fn through_floats(text: &str) -> String {
     {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
-        let length = if rest.starts_with('"') {
-            string_length(rest)
-        } else {
-            number_length(rest)
-        };
+        let length = if rest.starts_with('"') { string_length(rest) } else { number_length(rest) };
         let (token, after) = rest.split_at(length);
         out.push_str(&through_a_float(token).unwrap_or_else(|| token.to_owned()));
         rest = after;
@@ -108,15 +97,10 @@ fn through_floats(text: &str) -> String {
 
 /// A number as it comes out of a float; none if it is the same, or no number.
 fn through_a_float(token: &str) -> Option<String> {
-    let float = token
-        .parse::<f64>()
-        .ok()
-        .filter(|float| float.is_finite())?;
+    let float = token.parse::<f64>().ok().filter(|float| float.is_finite())?;
     let (shortest, all_digits) = (float.to_string(), format!("{float:.0}"));
     let number = Decimal::parse(token);
-    let same = [&shortest, &all_digits]
-        .iter()
-        .any(|text| Decimal::parse(text) == number);
+    let same = [&shortest, &all_digits].iter().any(|text| Decimal::parse(text) == number);
     let whole = float.fract() == 0.0;
     (!same).then_some(if whole { all_digits } else { shortest })
 }
@@ -140,11 +124,7 @@ fn number_length(text: &str) -> usize {
 /// A stream's state with its id and its cursor moved on; none unless its source has told that
 /// there is more to come, and both are integers.
 pub fn moved(state: &str, by: i64) -> Option<String> {
-    let add = |text: &str| {
-        text.parse::<i64>()
-            .ok()
-            .map(|number| (number + by).to_string())
-    };
+    let add = |text: &str| text.parse::<i64>().ok().map(|number| (number + by).to_string());
     change(state, &["stream", "stream_state", "more"], &|more| {
         (more == "true").then(|| more.to_owned())
     })?;

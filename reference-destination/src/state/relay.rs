@@ -29,15 +29,7 @@ impl Relay {
     #[must_use]
     pub fn new(faults: Faults) -> Self {
         let (waiting, early, held, foreseen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self {
-            faults,
-            waiting,
-            bytes: 0,
-            last: IndexMap::new(),
-            early,
-            held,
-            foreseen,
-        }
+        Self { faults, waiting, bytes: 0, last: IndexMap::new(), early, held, foreseen }
     }
 
     /// The bytes of the states that wait.
@@ -87,8 +79,7 @@ impl Relay {
     }
 
     fn release_early(&mut self, scope: &Scope) {
-        self.waiting
-            .extend(self.early.extract_if(.., |echo| echo.scope == *scope));
+        self.waiting.extend(self.early.extract_if(.., |echo| echo.scope == *scope));
     }
 
     /// The lines that are due now that everything before them is durable.

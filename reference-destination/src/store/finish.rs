@@ -28,10 +28,7 @@ pub fn finish(
             let sql = format!("UPDATE {name} SET epoch = ?1");
             connection.execute(&sql, [table.epoch])?;
         }
-        connection.execute(
-            &format!("DELETE FROM {name} WHERE epoch <> ?1"),
-            [table.epoch],
-        )?;
+        connection.execute(&format!("DELETE FROM {name} WHERE epoch <> ?1"), [table.epoch])?;
         return adopt(connection, table, table.epoch);
     }
     if stream.truncates() && !keeps {

@@ -12,10 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// Rows of other generations stay, and so do those of a refresh.
 pub fn truncate(connection: &Connection, table: &Table, stream: &Stream) -> Result<(), Failure> {
     if stream.mode == Mode::Append && !stream.truncates() {
-        let sql = format!(
-            "DELETE FROM {} WHERE _airbyte_generation_id IS ?1",
-            table.name()
-        );
+        let sql = format!("DELETE FROM {} WHERE _airbyte_generation_id IS ?1", table.name());
         connection.execute(&sql, params![stream.generation])?;
     }
     Ok(())
@@ -30,10 +27,7 @@ pub fn write_header(
     if stream.mode == Mode::Dedup {
         return Ok(());
     }
-    let columns = stream
-        .columns
-        .iter()
-        .map(|name| (json::quote(name), json::quote(name)));
+    let columns = stream.columns.iter().map(|name| (json::quote(name), json::quote(name)));
     let data = json::object(&columns.collect::<Vec<_>>());
     let mut ids = RawIds::new(connection)?;
     let sql = format!(
@@ -41,10 +35,7 @@ pub fn write_header(
         table.name()
     );
     let millis = i64::try_from(now_millis()).unwrap_or_default();
-    connection.execute(
-        &sql,
-        params![ids.next(), millis, stream.generation, table.epoch, data],
-    )?;
+    connection.execute(&sql, params![ids.next(), millis, stream.generation, table.epoch, data])?;
     Ok(())
 }
 
@@ -81,19 +72,14 @@ fn copy(
 /// the row is found and ordered by.
 pub fn trim(data: &str, spared: &[String]) -> String {
     let Ok(mut entries) = json::entries(data).map(|entries| {
-        entries
-            .into_iter()
-            .map(|(key, value)| (key, value.to_owned()))
-            .collect::<Vec<_>>()
+        entries.into_iter().map(|(key, value)| (key, value.to_owned())).collect::<Vec<_>>()
     }) else {
         return data.to_owned();
     };
     let spared: Vec<_> = spared.iter().map(|name| json::quote(name)).collect();
     let mut changed = false;
     for (key, value) in &mut entries {
-        if let Some(text) = value
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'))
+        if let Some(text) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
             && !spared.iter().any(|name| name == key)
             && text.trim() != text
         {
@@ -101,11 +87,7 @@ pub fn trim(data: &str, spared: &[String]) -> String {
             changed = true;
         }
     }
-    if changed {
-        json::object(&entries)
-    } else {
-        data.to_owned()
-    }
+    if changed { json::object(&entries) } else { data.to_owned() }
 }
 
 /// `insert-on-tie`: inserts a row beside the one that an earlier sync has stored, if they are the
@@ -129,9 +111,7 @@ pub fn insert_tie(
     let same: Option<i64> = same_row.query_row(same, |row| row.get(0)).optional()?;
     if same.is_none() {
         let sql = format!("DELETE FROM {name} WHERE key = ?1 AND epoch < 0 AND cursor < ?2");
-        connection
-            .prepare_cached(&sql)?
-            .execute(params![key, cursor])?;
+        connection.prepare_cached(&sql)?.execute(params![key, cursor])?;
         return Ok(false);
     }
     let below = format!("(SELECT min(0, min(epoch)) - 1 FROM {name})");

@@ -118,12 +118,10 @@ fn admit(connection: &Connection, config: &Config) -> Result<(), Failure> {
     let (salt, hash) = stored.split_at(stored.len().min(16));
     match &config.passphrase {
         Some(passphrase) if digest(salt, passphrase) == hash => Ok(()),
-        Some(_) => Err(refused(
-            "The passphrase is not the one that this database was given.",
-        )),
-        None => Err(refused(
-            "This database was given a passphrase, and the configuration has none.",
-        )),
+        Some(_) => Err(refused("The passphrase is not the one that this database was given.")),
+        None => {
+            Err(refused("This database was given a passphrase, and the configuration has none."))
+        }
     }
 }
 
@@ -148,18 +146,12 @@ fn claim(connection: &Connection, config: &Config) -> Result<(), Failure> {
 }
 
 fn digest(salt: &[u8], passphrase: &str) -> Vec<u8> {
-    Sha256::new()
-        .chain_update(salt)
-        .chain_update(passphrase)
-        .finalize()
-        .to_vec()
+    Sha256::new().chain_update(salt).chain_update(passphrase).finalize().to_vec()
 }
 
 fn setting(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, Failure> {
     let sql = "SELECT value FROM _reference_settings WHERE name = ?1";
-    Ok(connection
-        .query_row(sql, [name], |row| row.get(0))
-        .optional()?)
+    Ok(connection.query_row(sql, [name], |row| row.get(0)).optional()?)
 }
 
 /// Whether the database has a table of that name.

@@ -120,12 +120,8 @@ impl<'c> Rows<'c> {
         insert.raw_bind_parameter(4, stream.generation)?;
         insert.raw_bind_parameter(5, table.epoch)?;
         insert.raw_bind_parameter(6, false)?;
-        let mut names: Vec<_> = stream
-            .key
-            .iter()
-            .filter_map(|path| path.first())
-            .cloned()
-            .collect();
+        let mut names: Vec<_> =
+            stream.key.iter().filter_map(|path| path.first()).cloned().collect();
         names.push(stream.cursor.first().cloned().unwrap_or_default());
         names.push(DELETED_AT.to_owned());
         let plain_meta = meta(stream.sync, "[]");
@@ -168,12 +164,9 @@ impl<'c> Rows<'c> {
         self.insert.raw_bind_parameter(2, row.extracted_at)?;
         match row.changes {
             Some(changes) => {
-                self.insert
-                    .raw_bind_parameter(3, meta(self.stream.sync, changes))?;
+                self.insert.raw_bind_parameter(3, meta(self.stream.sync, changes))?;
             }
-            None => self
-                .insert
-                .raw_bind_parameter(3, self.plain_meta.as_str())?,
+            None => self.insert.raw_bind_parameter(3, self.plain_meta.as_str())?,
         }
         if self.faults.has(Fault::TrimStrings) && self.stream.mode != Mode::Dedup {
             let trimmed = mistakes::trim(row.data.get(), &self.names);

@@ -44,11 +44,7 @@ impl Found {
     /// The epoch whose rows are not to be seen yet.
     #[must_use]
     pub fn hidden(&self) -> Option<i64> {
-        if self.staged_generation.is_none() {
-            self.staged
-        } else {
-            None
-        }
+        if self.staged_generation.is_none() { self.staged } else { None }
     }
 }
 
@@ -88,11 +84,7 @@ impl Table {
             Some(found) => (found, false),
             None => (create(connection, namespace, &stream.name)?, true),
         };
-        let mut table = Self {
-            id: found.id,
-            current: found.current,
-            epoch: found.current,
-        };
+        let mut table = Self { id: found.id, current: found.current, epoch: found.current };
         if stream.mode == Mode::Dedup {
             table.deduplicate(connection, stream, &found)?;
         }
@@ -160,9 +152,8 @@ impl Table {
                 connection.execute(&sql, [staged])?;
             }
         }
-        let staged = (apart || stream.replaces())
-            .then(|| self.next_epoch(connection))
-            .transpose()?;
+        let staged =
+            (apart || stream.replaces()).then(|| self.next_epoch(connection)).transpose()?;
         let generation = if apart { stream.generation } else { None };
         let sql = "UPDATE _reference_streams
                    SET staged_epoch = ?1, staged_generation = ?2 WHERE id = ?3";
@@ -181,10 +172,7 @@ impl Table {
     }
 
     fn next_epoch(&self, connection: &Connection) -> Result<i64, Failure> {
-        let sql = format!(
-            "SELECT max(?1, ifnull(max(epoch), 0)) + 1 FROM {}",
-            self.name()
-        );
+        let sql = format!("SELECT max(?1, ifnull(max(epoch), 0)) + 1 FROM {}", self.name());
         Ok(connection.query_row(&sql, [self.current], |row| row.get(0))?)
     }
 }
@@ -213,11 +201,5 @@ fn create(connection: &Connection, namespace: &str, name: &str) -> Result<Found,
              data TEXT NOT NULL
          )"
     ))?;
-    Ok(Found {
-        id,
-        current: 0,
-        staged: None,
-        staged_generation: None,
-        key_spec: None,
-    })
+    Ok(Found { id, current: 0, staged: None, staged_generation: None, key_spec: None })
 }

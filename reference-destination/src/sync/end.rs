@@ -27,10 +27,7 @@ impl<'c> Sync<'c> {
             // A platform that handles refreshes says so when a stream is complete.
             Progress::Unsaid => target.stream.generation.is_some(),
         });
-        let Some(Target {
-            stream, progress, ..
-        }) = lacking
-        else {
+        let Some(Target { stream, progress, .. }) = lacking else {
             return Ending::Complete;
         };
         let message = format!("The source has not completed stream {:?}.", stream.name);
@@ -62,26 +59,14 @@ impl<'c> Sync<'c> {
     fn finish_tables(&mut self) -> Result<(), Failure> {
         for target in &self.targets {
             if self.faults.has(Fault::FlushTwice) && target.stream.mode != Mode::Dedup {
-                mistakes::repeat(
-                    self.connection,
-                    &target.table,
-                    target.rows.last,
-                    &mut self.ids,
-                )?;
+                mistakes::repeat(self.connection, &target.table, target.rows.last, &mut self.ids)?;
             }
             finish::finish(self.connection, &target.table, &target.stream, self.faults)?;
         }
         if self.faults.has(Fault::OverwriteDropsStrangers) {
-            let overwrites = self
-                .targets
-                .iter()
-                .filter(|t| t.stream.mode == Mode::Overwrite);
+            let overwrites = self.targets.iter().filter(|t| t.stream.mode == Mode::Overwrite);
             let namespace = |target: &Target<'c>| {
-                target
-                    .stream
-                    .namespace
-                    .clone()
-                    .unwrap_or(self.config.default_namespace.clone())
+                target.stream.namespace.clone().unwrap_or(self.config.default_namespace.clone())
             };
             let namespaces: Vec<_> = overwrites.map(namespace).collect();
             let tables: Vec<_> = self.targets.iter().map(|target| &target.table).collect();
@@ -96,18 +81,14 @@ impl<'c> Sync<'c> {
             eprintln!("thread 'main' panicked: attempt to divide by zero");
             return Err(Stop::Crash(101));
         }
-        Ok(self
-            .output
-            .log(Level::Info, &format!("wrote {} records", self.records))?)
+        Ok(self.output.log(Level::Info, &format!("wrote {} records", self.records))?)
     }
 
     /// Namespaces and names of the streams, as the catalog has them.
     #[must_use]
     pub fn stream_names(&self) -> Vec<(Option<String>, String)> {
         let streams = self.targets.iter().map(|target| &target.stream);
-        streams
-            .map(|stream| (stream.namespace.clone(), stream.name.clone()))
-            .collect()
+        streams.map(|stream| (stream.namespace.clone(), stream.name.clone())).collect()
     }
 
     /// `invent-final-state`: a state that nobody has sent.
@@ -123,8 +104,6 @@ impl<'c> Sync<'c> {
             },
             "destinationStats": {"recordCount": 0.0},
         });
-        Ok(self
-            .output
-            .message(&json!({"type": "STATE", "state": state}))?)
+        Ok(self.output.message(&json!({"type": "STATE", "state": state}))?)
     }
 }

@@ -21,29 +21,19 @@ pub struct Run {
 
 impl Run {
     pub fn messages(&self, kind: &str) -> Vec<Value> {
-        let parsed = self
-            .lines
-            .iter()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let parsed = self.lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         parsed.filter(|message| message["type"] == kind).collect()
     }
 
     /// The lines of the states, whole.
     pub fn states(&self) -> Vec<&str> {
         let is_state = |line: &&String| line.starts_with(r#"{"type":"STATE""#);
-        self.lines
-            .iter()
-            .filter(is_state)
-            .map(String::as_str)
-            .collect()
+        self.lines.iter().filter(is_state).map(String::as_str).collect()
     }
 
     pub fn error(&self) -> Value {
         let traces = self.messages("TRACE");
-        traces
-            .first()
-            .map(|trace| trace["trace"]["error"].clone())
-            .unwrap_or_default()
+        traces.first().map(|trace| trace["trace"]["error"].clone()).unwrap_or_default()
     }
 }
 
@@ -60,20 +50,14 @@ impl From<Output> for Run {
 
 impl Bench {
     pub fn new() -> Self {
-        let bench = Self {
-            folder: tempfile::tempdir().unwrap(),
-            fault: None,
-        };
+        let bench = Self { folder: tempfile::tempdir().unwrap(), fault: None };
         bench.configure(&json!({}));
         bench
     }
 
     /// A bench whose commands commit a fault from now on.
     pub fn faulty(fault: &'static str) -> Self {
-        Self {
-            fault: Some(fault),
-            ..Self::new()
-        }
+        Self { fault: Some(fault), ..Self::new() }
     }
 
     pub fn set_fault(&mut self, fault: Option<&'static str>) {
@@ -110,10 +94,7 @@ impl Bench {
         if command != "spec" {
             process.args(["--config", "config.json"]);
         }
-        process
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         process
     }
 
@@ -124,11 +105,7 @@ impl Bench {
     pub fn start(&self, streams: &[Value]) -> Child {
         self.put("catalog.json", &json!({"streams": streams}).to_string());
         let mut command = self.command("write");
-        command
-            .args(["--catalog", "catalog.json"])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap()
+        command.args(["--catalog", "catalog.json"]).stdin(Stdio::piped()).spawn().unwrap()
     }
 
     pub fn write_bytes(&self, streams: &[Value], input: &[u8]) -> Run {
@@ -145,12 +122,7 @@ impl Bench {
     /// Writes, and demands success.
     pub fn good(&self, streams: &[Value], lines: &[String]) -> Run {
         let run = self.write(streams, lines);
-        assert_eq!(
-            (run.code, run.stderr.as_str()),
-            (Some(0), ""),
-            "{:?}",
-            run.lines
-        );
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{:?}", run.lines);
         run
     }
 
@@ -168,18 +140,12 @@ impl Bench {
 
     pub fn rows(&self, name: &str) -> Vec<Value> {
         let lines = self.raw_rows(name, None);
-        lines
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// One field of each row of a stream in the default namespace.
     pub fn column(&self, name: &str, field: &str) -> Vec<Value> {
-        self.rows(name)
-            .iter()
-            .map(|row| row[field].clone())
-            .collect()
+        self.rows(name).iter().map(|row| row[field].clone()).collect()
     }
 }
 
@@ -203,11 +169,7 @@ pub fn stream(name: &str, mode: &str, given: &Value) -> Value {
 
 /// A deduplicated stream with the key `id` and the cursor `c`.
 pub fn dedup(name: &str) -> Value {
-    stream(
-        name,
-        "append_dedup",
-        &json!({"primary_key": [["id"]], "cursor_field": ["c"]}),
-    )
+    stream(name, "append_dedup", &json!({"primary_key": [["id"]], "cursor_field": ["c"]}))
 }
 
 pub fn record(stream: &str, emitted_at: u64, data: &str) -> String {

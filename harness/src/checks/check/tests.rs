@@ -18,37 +18,12 @@ fn one_status_is_wanted() {
     let snake = r#"> {"type":"CONNECTION_STATUS","connection_status":{"status":"SUCCEEDED"}}"#;
     for (script, missing, repeated, failed) in [
         (status(OK), "pass", "pass", "pass"),
-        (
-            format!("{log}\n{}\n{log}", status(OK)),
-            "pass",
-            "pass",
-            "pass",
-        ),
-        (
-            status(&format!(r#"{OK},"message":null,"new":1"#)),
-            "pass",
-            "pass",
-            "pass",
-        ),
-        (
-            log.to_owned(),
-            "fail: no CONNECTION_STATUS",
-            "inconclusive",
-            "inconclusive",
-        ),
-        (
-            format!("{}\n{}", status(OK), status(OK)),
-            "pass",
-            "fail: a further",
-            "pass",
-        ),
+        (format!("{log}\n{}\n{log}", status(OK)), "pass", "pass", "pass"),
+        (status(&format!(r#"{OK},"message":null,"new":1"#)), "pass", "pass", "pass"),
+        (log.to_owned(), "fail: no CONNECTION_STATUS", "inconclusive", "inconclusive"),
+        (format!("{}\n{}", status(OK), status(OK)), "pass", "fail: a further", "pass"),
         (status(NO), "pass", "pass", "fail: FAILED: no such host"),
-        (
-            status(r#""status":"FAILED""#),
-            "pass",
-            "pass",
-            "fail: FAILED: no message",
-        ),
+        (status(r#""status":"FAILED""#), "pass", "pass", "fail: FAILED: no message"),
         (unreadable.to_owned(), "pass", "pass", "inconclusive"),
         (snake.to_owned(), "pass", "pass", "inconclusive"),
     ] {
@@ -60,18 +35,12 @@ fn one_status_is_wanted() {
 
 #[test]
 fn a_bad_config_fails_without_a_crash() {
-    for id in [
-        "check-invalid-config-succeeded",
-        "check-unreachable-succeeded",
-    ] {
+    for id in ["check-invalid-config-succeeded", "check-unreachable-succeeded"] {
         cases(
             id,
             [
                 ("pass", check(&status(NO))),
-                (
-                    "fail: check SUCCEEDED although its port is a text",
-                    check(&status(OK)),
-                ),
+                ("fail: check SUCCEEDED although its port is a text", check(&status(OK))),
                 ("inconclusive", check("2> no\n! exit 1")),
             ],
         );
@@ -81,10 +50,7 @@ fn a_bad_config_fails_without_a_crash() {
         [
             ("pass", check(&status(NO))),
             ("fail", check(&status(r#""status":"FAILED""#))),
-            (
-                "fail",
-                check(&status(r#""status":"FAILED","message":" \n""#)),
-            ),
+            ("fail", check(&status(r#""status":"FAILED","message":" \n""#))),
             ("inconclusive", check(&status(OK))),
             ("inconclusive", check("! exit 1")),
         ],
@@ -93,10 +59,7 @@ fn a_bad_config_fails_without_a_crash() {
         "check-failure-crashes",
         [
             ("pass", check(&status(NO))),
-            (
-                "fail: without a CONNECTION_STATUS",
-                check("2> no\n! exit 1"),
-            ),
+            ("fail: without a CONNECTION_STATUS", check("2> no\n! exit 1")),
             (
                 "fail: the status is FAILED, and yet it ended with exit code 1",
                 check(&format!("{}\n! exit 1", status(NO))),
@@ -117,18 +80,12 @@ fn a_trial_without_launches_says_nothing() {
         members: Vec::new(),
         launches: Vec::new(),
     };
-    assert_eq!(
-        bad_config_succeeded(&evidence, &Facts::default()),
-        Verdict::Elsewhere
-    );
+    assert_eq!(bad_config_succeeded(&evidence, &Facts::default()), Verdict::Elsewhere);
 }
 
 #[test]
 fn a_check_answers_in_time() {
-    let facts = Facts {
-        check_within_s: 30.0,
-        ..Facts::default()
-    };
+    let facts = Facts { check_within_s: 30.0, ..Facts::default() };
     let took = |seconds: u64, end: &str| {
         let mut launch = check(&format!("{}\n{end}", status(OK)));
         launch.transcript.end.exited = seconds * 1_000_000;
@@ -152,10 +109,7 @@ fn a_check_answers_in_time() {
 #[test]
 fn a_promise_is_kept() {
     let facts = Facts {
-        check: Some(ConnectionStatus {
-            status: "SUCCEEDED".to_owned(),
-            message: None,
-        }),
+        check: Some(ConnectionStatus { status: "SUCCEEDED".to_owned(), message: None }),
         ..Facts::default()
     };
     let (record, state) = (record("a"), state(1, "a", "{}"));
@@ -165,28 +119,18 @@ fn a_promise_is_kept() {
         &facts,
         [
             ("pass", sync("")),
-            (
-                "fail: a write with the same config failed",
-                sync("! exit 1"),
-            ),
+            ("fail: a write with the same config failed", sync("! exit 1")),
             (
                 "fail",
                 sync(
                     r#"> {"type":"TRACE","trace":{"type":"ERROR","emitted_at":1,"error":{"message":"no"}}}"#,
                 ),
             ),
-            (
-                "inconclusive: all states came",
-                sync(&format!("> {state}\n! exit 1")),
-            ),
+            ("inconclusive: all states came", sync(&format!("> {state}\n! exit 1"))),
             ("inconclusive: see hangs", sync("! stopped 30")),
             ("elsewhere", write(&format!("< {state}\n! exit 1"))),
         ],
     );
-    let unknown = judge(
-        "check-passes-write-fails",
-        sync("! exit 1"),
-        &Facts::default(),
-    );
+    let unknown = judge("check-passes-write-fails", sync("! exit 1"), &Facts::default());
     assert_verdict("unknown", "inconclusive: check did not succeed", &unknown);
 }

@@ -14,10 +14,7 @@ const C: &str = r#"{"id":2,"v":"c","c":1}"#;
 const D: &str = r#"{"id":1,"v":"d","c":3,"_ab_cdc_deleted_at":"2026-01-01"}"#;
 
 fn stream() -> Descriptor {
-    Descriptor {
-        name: "s".to_owned(),
-        namespace: None,
-    }
+    Descriptor { name: "s".to_owned(), namespace: None }
 }
 
 /// A launch; in mode `none` the stream is not in the catalog.
@@ -36,30 +33,20 @@ fn launch((mode, sent, landed): Sync) -> Launch {
             format!(r#"{{"type":"RECORD","record":{{"stream":"s","data":{row},"emitted_at":1}}}}"#);
         Step::Message(Sent::parse(&line).unwrap())
     });
-    let transcript = Transcript {
-        end: End {
-            code: Some(0),
-            ..End::default()
-        },
-        ..Transcript::default()
-    };
+    let transcript =
+        Transcript { end: End { code: Some(0), ..End::default() }, ..Transcript::default() };
     let streams = serde_json::from_value(catalog).unwrap();
     let mut launch = Launch::new(Operation::Write, None, streams, steps.collect(), transcript);
     launch.landed = vec![Landed {
         stream: stream(),
-        rows: Ok(Rows::Lines(
-            landed.iter().map(ToString::to_string).collect(),
-        )),
+        rows: Ok(Rows::Lines(landed.iter().map(ToString::to_string).collect())),
     }];
     launch
 }
 
 fn evidence(syncs: &[Sync]) -> (Evidence, Member) {
-    let member = Member {
-        scenario: "hand".to_owned(),
-        streams: vec![stream()],
-        syncs: syncs.len(),
-    };
+    let member =
+        Member { scenario: "hand".to_owned(), streams: vec![stream()], syncs: syncs.len() };
     let evidence = Evidence {
         trial: "hand".to_owned(),
         purpose: Purpose::Write,
@@ -71,18 +58,13 @@ fn evidence(syncs: &[Sync]) -> (Evidence, Member) {
 }
 
 fn facts() -> Facts {
-    Facts {
-        readback: true,
-        ..Facts::default()
-    }
+    Facts { readback: true, ..Facts::default() }
 }
 
 /// Asserts a check's verdict; `elsewhere` where the scenario cannot show it.
 fn assert_check(id: &str, wanted: &str, (evidence, member): &(Evidence, Member), facts: &Facts) {
     let check = CHECKS.iter().find(|check| check.id == id).unwrap();
-    let Judge::Landed(kind) = check.judge else {
-        panic!("{id}")
-    };
+    let Judge::Landed(kind) = check.judge else { panic!("{id}") };
     let verdict = judge(kind, &see(evidence, member), facts).unwrap_or(Verdict::Elsewhere);
     assert_verdict(id, wanted, &verdict);
 }
@@ -101,26 +83,14 @@ fn each_check_passes_fails_and_stays_out_of_it() {
         ),
         ("data-lost", "elsewhere", &[(ADD, &[], &[])]),
         ("data-duplicated", "pass", &[(ADD, &[A, A], &[A, A])]),
-        (
-            "data-duplicated",
-            "fail: more often than it was sent",
-            &[(OVER, &[A], &[A, A])],
-        ),
+        ("data-duplicated", "fail: more often than it was sent", &[(OVER, &[A], &[A, A])]),
         ("data-duplicated", "elsewhere", &[(DEDUP, &[A], &[A])]),
         (
             "data-altered",
             "pass",
-            &[(
-                ADD,
-                &[A],
-                &[r#"{"c":1.0,"v":"a","id":1,"_airbyte_raw_id":"x"}"#],
-            )],
+            &[(ADD, &[A], &[r#"{"c":1.0,"v":"a","id":1,"_airbyte_raw_id":"x"}"#])],
         ),
-        (
-            "data-altered",
-            "fail: with other values",
-            &[(ADD, &[A], &[r#"{"id":1,"v":"A","c":1}"#])],
-        ),
+        ("data-altered", "fail: with other values", &[(ADD, &[A], &[r#"{"id":1,"v":"A","c":1}"#])]),
         ("data-altered", "elsewhere", &[(ADD, &[], &[])]),
         ("data-invented", "pass", &[(ADD, &[], &[])]),
         ("data-invented", "elsewhere", &[("none", &[], &[A])]),
@@ -130,96 +100,44 @@ fn each_check_passes_fails_and_stays_out_of_it() {
             "fail: after sync 2",
             &[(ADD, &[A], &[A]), (ADD, &[], &[A, r#"{"x":1}"#])],
         ),
-        (
-            "append-replaced-data",
-            "pass",
-            &[(ADD, &[A], &[A]), (ADD, &[C], &[A, C])],
-        ),
+        ("append-replaced-data", "pass", &[(ADD, &[A], &[A]), (ADD, &[C], &[A, C])]),
         (
             "append-replaced-data",
             "fail: gone after an append",
             &[(ADD, &[A], &[A]), (ADD, &[C], &[C])],
         ),
         ("append-replaced-data", "elsewhere", &[(ADD, &[A], &[A])]),
-        (
-            "overwrite-kept-data",
-            "pass",
-            &[(OVER, &[A], &[A]), (OVER, &[C], &[C])],
-        ),
-        (
-            "overwrite-kept-data",
-            "pass",
-            &[(OVER, &[A], &[A]), (OVER, &[], &[])],
-        ),
+        ("overwrite-kept-data", "pass", &[(OVER, &[A], &[A]), (OVER, &[C], &[C])]),
+        ("overwrite-kept-data", "pass", &[(OVER, &[A], &[A]), (OVER, &[], &[])]),
         (
             "overwrite-kept-data",
             "fail: there after an overwrite",
             &[(OVER, &[A], &[A]), (OVER, &[C], &[A, C])],
         ),
         ("overwrite-kept-data", "elsewhere", &[(OVER, &[A], &[A])]),
-        (
-            "overwrite-touched-neighbour",
-            "pass",
-            &[(OVER, &[A], &[A]), ("none", &[], &[A])],
-        ),
+        ("overwrite-touched-neighbour", "pass", &[(OVER, &[A], &[A]), ("none", &[], &[A])]),
         (
             "overwrite-touched-neighbour",
             "fail: a stream that the sync did not name",
             &[(OVER, &[A], &[A]), ("none", &[], &[])],
         ),
-        (
-            "overwrite-touched-neighbour",
-            "elsewhere",
-            &[(OVER, &[A], &[A])],
-        ),
+        ("overwrite-touched-neighbour", "elsewhere", &[(OVER, &[A], &[A])]),
         ("dedup-kept-duplicates", "pass", &[(DEDUP, &[A, B], &[B])]),
-        (
-            "dedup-kept-duplicates",
-            "fail: beside the newest",
-            &[(DEDUP, &[A, B], &[A, B])],
-        ),
-        (
-            "dedup-kept-duplicates",
-            "elsewhere",
-            &[(DEDUP, &[A, C], &[A, C])],
-        ),
+        ("dedup-kept-duplicates", "fail: beside the newest", &[(DEDUP, &[A, B], &[A, B])]),
+        ("dedup-kept-duplicates", "elsewhere", &[(DEDUP, &[A, C], &[A, C])]),
         ("dedup-wrong-winner", "pass", &[(DEDUP, &[B, A], &[B])]),
-        (
-            "dedup-wrong-winner",
-            "fail: in place of the newest",
-            &[(DEDUP, &[B, A], &[A])],
-        ),
-        (
-            "dedup-wrong-winner",
-            "elsewhere",
-            &[(ADD, &[A, B], &[A, B])],
-        ),
+        ("dedup-wrong-winner", "fail: in place of the newest", &[(DEDUP, &[B, A], &[A])]),
+        ("dedup-wrong-winner", "elsewhere", &[(ADD, &[A, B], &[A, B])]),
         ("dedup-ignored-delete", "pass", &[(DEDUP, &[A, C, D], &[C])]),
-        (
-            "dedup-ignored-delete",
-            "fail: a deleted row is there",
-            &[(DEDUP, &[A, C, D], &[A, C])],
-        ),
-        (
-            "dedup-ignored-delete",
-            "elsewhere",
-            &[(DEDUP, &[A, B], &[B])],
-        ),
-        (
-            "dedup-not-idempotent",
-            "pass",
-            &[(DEDUP, &[A], &[A]), (DEDUP, &[A], &[A])],
-        ),
+        ("dedup-ignored-delete", "fail: a deleted row is there", &[(DEDUP, &[A, C, D], &[A, C])]),
+        ("dedup-ignored-delete", "elsewhere", &[(DEDUP, &[A, B], &[B])]),
+        ("dedup-not-idempotent", "pass", &[(DEDUP, &[A], &[A]), (DEDUP, &[A], &[A])]),
         (
             "dedup-not-idempotent",
             "fail: landed again",
             &[(DEDUP, &[A], &[A]), (DEDUP, &[A], &[A, A])],
         ),
-        (
-            "dedup-not-idempotent",
-            "elsewhere",
-            &[(DEDUP, &[A, B], &[B])],
-        ),
+        ("dedup-not-idempotent", "elsewhere", &[(DEDUP, &[A, B], &[B])]),
     ];
     for (id, wanted, syncs) in rows {
         assert_check(id, wanted, &evidence(syncs), &facts());
@@ -227,8 +145,7 @@ fn each_check_passes_fails_and_stays_out_of_it() {
     for check in CHECKS {
         for word in ["pass", "fail", "elsewhere"] {
             assert!(
-                rows.iter()
-                    .any(|(id, wanted, _)| *id == check.id && wanted.starts_with(word)),
+                rows.iter().any(|(id, wanted, _)| *id == check.id && wanted.starts_with(word)),
                 "{} has no row that comes to {word}",
                 check.id
             );
@@ -250,38 +167,16 @@ fn without_rows_to_look_at_nothing_is_said() {
     let mut second = two();
     second.0.launches[1].transcript.end.code = Some(1);
     assert_check("data-lost", "pass", &second, &facts());
-    assert_check(
-        "append-replaced-data",
-        "inconclusive: sync 2 failed",
-        &second,
-        &facts(),
-    );
+    assert_check("append-replaced-data", "inconclusive: sync 2 failed", &second, &facts());
     let mut unread = two();
     for launch in &mut unread.0.launches {
         launch.landed[0].rows = Err("no such table".to_owned());
     }
-    assert_check(
-        "data-lost",
-        "inconclusive: read-back of s: no such table",
-        &unread,
-        &facts(),
-    );
+    assert_check("data-lost", "inconclusive: read-back of s: no such table", &unread, &facts());
     let seen = see(&unread.0, &unread.1);
-    assert_eq!(
-        readback_errors(&seen).next().unwrap(),
-        "stream s: no such table"
-    );
-    unread
-        .0
-        .launches
-        .iter_mut()
-        .for_each(|launch| launch.landed.clear());
-    assert_check(
-        "data-lost",
-        "inconclusive: its rows were not read back",
-        &unread,
-        &facts(),
-    );
+    assert_eq!(readback_errors(&seen).next().unwrap(), "stream s: no such table");
+    unread.0.launches.iter_mut().for_each(|launch| launch.landed.clear());
+    assert_check("data-lost", "inconclusive: its rows were not read back", &unread, &facts());
 }
 
 #[test]
@@ -290,15 +185,9 @@ fn a_flood_is_cut_short_and_what_was_told_is_not_told_again() {
     let sent: Vec<&str> = sent.iter().map(String::as_str).collect();
     let (evidence, member) = evidence(&[("append", &sent, &[]), ("append", &[], &[])]);
     let seen = see(&evidence, &member);
-    let Some(Verdict::Fail(findings)) = judge(Kind::Lost, &seen, &facts()) else {
-        panic!()
-    };
+    let Some(Verdict::Fail(findings)) = judge(Kind::Lost, &seen, &facts()) else { panic!() };
     assert_eq!(findings.len(), TOLD);
-    assert!(
-        findings[2]
-            .message
-            .contains("(and 6 more); 9 rows had to be there, 0 are")
-    );
+    assert!(findings[2].message.contains("(and 6 more); 9 rows had to be there, 0 are"));
     assert_eq!(findings[0].evidence, r#"wanted {"id":0}; found nothing"#);
     assert!(findings.iter().all(|finding| finding.launch == Some(0)));
 }

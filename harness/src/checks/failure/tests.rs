@@ -23,20 +23,11 @@ fn an_error_tells_what_it_is() {
     cases(
         "error-trace-incomplete",
         [
-            (
-                "pass",
-                out(r#"{"message":"no","failure_type":"transient_error"}"#),
-            ),
-            (
-                "pass",
-                out(r#"{"message":"no","failure_type":null,"stack_trace":null,"x":1}"#),
-            ),
+            ("pass", out(r#"{"message":"no","failure_type":"transient_error"}"#)),
+            ("pass", out(r#"{"message":"no","failure_type":null,"stack_trace":null,"x":1}"#)),
             ("pass", out(r#"{"message":"cut \ud83e"}"#)),
             ("fail: no error.message", out("{}")),
-            (
-                "fail: no error.message",
-                out(r#"{"message":" ","internal_message":"no"}"#),
-            ),
+            ("fail: no error.message", out(r#"{"message":" ","internal_message":"no"}"#)),
             ("fail: no error.message", out(r#"{"message":null}"#)),
             ("fail: no error.message", out("null")),
             ("fail: no error.message", out("\"no\"")),
@@ -44,10 +35,7 @@ fn an_error_tells_what_it_is() {
                 "fail: \"user_error\" is no failure_type",
                 out(r#"{"message":"no","failure_type":"user_error"}"#),
             ),
-            (
-                "fail: is no failure_type",
-                out(r#"{"message":"no","failure_type":5}"#),
-            ),
+            ("fail: is no failure_type", out(r#"{"message":"no","failure_type":5}"#)),
             (
                 "inconclusive",
                 check(r#"> {"type":"TRACE","trace":{"type":"ANALYTICS","emitted_at":1}}"#),
@@ -64,16 +52,10 @@ fn a_failure_is_told() {
         "failure-without-trace",
         [
             ("pass", write(&format!("< {sent}\n> {told}\n! exit 1"))),
-            (
-                "fail: without a TRACE ERROR",
-                write(&format!("< {sent}\n2> no\n! exit 1")),
-            ),
+            ("fail: without a TRACE ERROR", write(&format!("< {sent}\n2> no\n! exit 1"))),
             ("fail", write(&format!("< {sent}\n! signal 11"))),
             ("inconclusive: did not fail", write(&format!("< {sent}"))),
-            (
-                "inconclusive: did not fail",
-                write(&format!("< {sent}\n! stopped 30")),
-            ),
+            ("inconclusive: did not fail", write(&format!("< {sent}\n! stopped 30"))),
             ("inconclusive: its exit code", synced("! exit 1")),
             ("elsewhere", write("! exit 1")),
         ],
@@ -83,18 +65,9 @@ fn a_failure_is_told() {
         [
             ("pass", write(&format!("< {sent}\n> {told}\n! exit 1"))),
             ("pass", write(&format!("< {sent}\n> {told}\n! signal 6"))),
-            (
-                "fail: the exit code was 0",
-                write(&format!("< {sent}\n> {told}")),
-            ),
-            (
-                "inconclusive: did not end by itself",
-                write(&format!("> {told}\n! stopped 30")),
-            ),
-            (
-                "inconclusive: told of no failure",
-                write(&format!("< {sent}\n! exit 1")),
-            ),
+            ("fail: the exit code was 0", write(&format!("< {sent}\n> {told}"))),
+            ("inconclusive: did not end by itself", write(&format!("> {told}\n! stopped 30"))),
+            ("inconclusive: told of no failure", write(&format!("< {sent}\n! exit 1"))),
             // A log of level ERROR is no failure of the sync.
             (
                 "inconclusive",
@@ -120,26 +93,16 @@ fn a_success_exits_with_zero() {
             ),
             ("fail: signal 11", synced("! signal 11")),
             ("inconclusive: did not end", synced("! stopped 30")),
+            ("inconclusive: did not succeed", synced(&format!("> {told}\n! exit 1"))),
             (
                 "inconclusive: did not succeed",
-                synced(&format!("> {told}\n! exit 1")),
-            ),
-            (
-                "inconclusive: did not succeed",
-                write(&format!(
-                    "< {}\n< {}\n! exit 1",
-                    record("a"),
-                    state(1, "a", "{}")
-                )),
+                write(&format!("< {}\n< {}\n! exit 1", record("a"), state(1, "a", "{}"))),
             ),
             ("pass", write(&format!("< {}", record("a")))),
             ("elsewhere", write("! exit 1")),
             ("pass", check(&status("SUCCEEDED"))),
             ("fail", check(&format!("{}\n! exit 1", status("SUCCEEDED")))),
-            (
-                "inconclusive",
-                check(&format!("{}\n! exit 1", status("FAILED"))),
-            ),
+            ("inconclusive", check(&format!("{}\n! exit 1", status("FAILED")))),
         ],
     );
 }
@@ -176,10 +139,7 @@ fn a_control_carries_a_config_that_fits() {
             ("pass", control(r#"{"path":"p"}"#)),
             ("pass", control(r#"{"path":"p","new":1}"#)),
             // The secret has been replaced: whether it fits its pattern cannot be told.
-            (
-                "pass",
-                control(&format!(r#"{{"path":"p","password":"{secret}"}}"#)),
-            ),
+            ("pass", control(&format!(r#"{{"path":"p","password":"{secret}"}}"#))),
             (
                 "pass",
                 control(&format!(
@@ -187,14 +147,8 @@ fn a_control_carries_a_config_that_fits() {
                 )),
             ),
             ("fail: violates the spec at \"\"", control("{}")),
-            (
-                "fail: violates the spec at \"\"",
-                control(&format!(r#"{{"password":"{secret}"}}"#)),
-            ),
-            (
-                "fail: violates the spec at \"/password\"",
-                control(r#"{"path":"p","password":"x"}"#),
-            ),
+            ("fail: violates the spec at \"\"", control(&format!(r#"{{"password":"{secret}"}}"#))),
+            ("fail: violates the spec at \"/password\"", control(r#"{"path":"p","password":"x"}"#)),
             ("fail: at \"/login\"", control(r#"{"path":"p","login":{}}"#)),
             ("fail: at \"/path\"", control(r#"{"path":7}"#)),
             (
@@ -215,10 +169,7 @@ fn a_control_carries_a_config_that_fits() {
         &broken,
         [("inconclusive: no JSON Schema", control("{}"))],
     );
-    cases(
-        "control-config-invalid",
-        [("inconclusive: no spec", control("{}"))],
-    );
+    cases("control-config-invalid", [("inconclusive: no spec", control("{}"))]);
 }
 
 #[test]
@@ -234,10 +185,7 @@ fn it_ends_with_all_that_it_started() {
         [
             ("pass", synced("! exit 0")),
             ("pass", synced("! exit 1")),
-            (
-                "fail: not ended 30 s after the end of its input",
-                synced("! stopped 30"),
-            ),
+            ("fail: not ended 30 s after the end of its input", synced("! stopped 30")),
             ("fail: stopped reading its input for 30 s", stuck),
             ("fail: outlived it", left),
             ("inconclusive: interrupted", synced("! interrupted")),

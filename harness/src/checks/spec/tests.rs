@@ -4,9 +4,7 @@ use crate::transcript::End;
 
 fn judge(id: &str, launch: &Launch, facts: &Facts) -> &'static str {
     let check = CHECKS.iter().find(|check| check.id == id).unwrap();
-    let Judge::Launch(judge) = check.judge else {
-        panic!("{id}")
-    };
+    let Judge::Launch(judge) = check.judge else { panic!("{id}") };
     word(&judge(launch, facts))
 }
 
@@ -30,26 +28,15 @@ fn one_spec_is_wanted_and_no_more() {
         (vec![spec.clone(), log, spec], "pass", "fail"),
     ] {
         let launch = launch(&lines);
-        assert_eq!(
-            judge("spec-missing", &launch, &facts),
-            is_missing,
-            "{lines:?}"
-        );
-        assert_eq!(
-            judge("spec-repeated", &launch, &facts),
-            is_repeated,
-            "{lines:?}"
-        );
+        assert_eq!(judge("spec-missing", &launch, &facts), is_missing, "{lines:?}");
+        assert_eq!(judge("spec-repeated", &launch, &facts), is_repeated, "{lines:?}");
     }
 }
 
 #[test]
 fn waiting_for_input_is_told_from_having_no_spec() {
     let spec = json!({"type": "SPEC", "spec": {}});
-    let known = Facts {
-        spec: Some(json!({})),
-        ..Facts::default()
-    };
+    let known = Facts { spec: Some(json!({})), ..Facts::default() };
     let limit = Some(Stop::TimeLimit(20));
     for (lines, stopped, facts, expected) in [
         (vec![spec.clone()], None, &known, "pass"),
@@ -60,15 +47,8 @@ fn waiting_for_input_is_told_from_having_no_spec() {
         (vec![], Some(Stop::Interrupted), &known, "inconclusive"),
     ] {
         let mut launch = launch(&lines);
-        launch.transcript.end = End {
-            stopped,
-            ..End::default()
-        };
-        assert_eq!(
-            judge("spec-needs-input", &launch, facts),
-            expected,
-            "{lines:?} {stopped:?}"
-        );
+        launch.transcript.end = End { stopped, ..End::default() };
+        assert_eq!(judge("spec-needs-input", &launch, facts), expected, "{lines:?} {stopped:?}");
     }
 }
 
@@ -80,23 +60,11 @@ fn two_specs_are_compared_as_values() {
         (Some(json!({"a": 1, "b": [2, 1], "c": {"d/e": 2}})), "fail"),
         (None, "inconclusive"),
     ] {
-        let facts = Facts {
-            spec: Some(first.clone()),
-            spec_again: second,
-            ..Facts::default()
-        };
-        assert_eq!(
-            judge("spec-not-deterministic", &launch(&[]), &facts),
-            expected
-        );
+        let facts = Facts { spec: Some(first.clone()), spec_again: second, ..Facts::default() };
+        assert_eq!(judge("spec-not-deterministic", &launch(&[]), &facts), expected);
     }
     let mut pointers = Vec::new();
-    differences(
-        Some(&first),
-        Some(&json!({"b": [1, 3], "c": {}, "f": 0})),
-        "",
-        &mut pointers,
-    );
+    differences(Some(&first), Some(&json!({"b": [1, 3], "c": {}, "f": 0})), "", &mut pointers);
     assert_eq!(pointers, ["/a", "/b/1", "/c/d~1e", "/f"]);
 }
 
@@ -106,44 +74,20 @@ fn the_schema_is_judged_as_draft_07_whatever_it_claims() {
     table(
         "spec-not-json-schema",
         &[
-            (
-                "pass",
-                root(json!({"type": "object", "x": 1, "airbyte_secret": true})),
-            ),
-            (
-                "pass",
-                root(json!({"$schema": "http://json-schema.org/draft-04/schema#"})),
-            ),
-            (
-                "pass",
-                root(json!({"$schema": "http://json-schema.org/draft-07/schema"})),
-            ),
-            (
-                "pass",
-                root(json!({"properties": {"type": {"enum": ["a", "a"]}}})),
-            ),
-            (
-                "fail",
-                root(json!({"properties": {"type": {"type": "strin"}}})),
-            ),
+            ("pass", root(json!({"type": "object", "x": 1, "airbyte_secret": true}))),
+            ("pass", root(json!({"$schema": "http://json-schema.org/draft-04/schema#"}))),
+            ("pass", root(json!({"$schema": "http://json-schema.org/draft-07/schema"}))),
+            ("pass", root(json!({"properties": {"type": {"enum": ["a", "a"]}}}))),
+            ("fail", root(json!({"properties": {"type": {"type": "strin"}}}))),
             ("fail", root(json!({"properties": {"type": "string"}}))),
-            (
-                "fail",
-                root(json!({"properties": {"a": {"required": true}}})),
-            ),
+            ("fail", root(json!({"properties": {"a": {"required": true}}}))),
             ("fail", root(json!({"properties": {"a": {"pattern": "("}}}))),
-            (
-                "fail",
-                root(json!({"properties": {"a": {"$ref": "#/definitions/gone"}}})),
-            ),
+            ("fail", root(json!({"properties": {"a": {"$ref": "#/definitions/gone"}}}))),
             ("fail", root(json!([]))),
             ("fail", json!({"documentationUrl": "https://example.com"})),
         ],
     );
-    assert_eq!(
-        judge("spec-not-json-schema", &launch(&[]), &Facts::default()),
-        "inconclusive"
-    );
+    assert_eq!(judge("spec-not-json-schema", &launch(&[]), &Facts::default()), "inconclusive");
 }
 
 #[test]
@@ -189,20 +133,11 @@ fn oauth_paths_lead_through_variants() {
     table(
         "spec-oauth-path",
         &[
-            (
-                "not applicable",
-                json!({"connectionSpecification": {}, "advanced_auth": null}),
-            ),
+            ("not applicable", json!({"connectionSpecification": {}, "advanced_auth": null})),
             ("not applicable", with(json!({"predicate_key": []}))),
-            (
-                "pass",
-                with(json!({"predicate_key": ["credentials", "kind"]})),
-            ),
+            ("pass", with(json!({"predicate_key": ["credentials", "kind"]}))),
             ("pass", output(json!(["credentials", "token"]))),
-            (
-                "fail",
-                with(json!({"predicate_key": ["credentials", "auth_type"]})),
-            ),
+            ("fail", with(json!({"predicate_key": ["credentials", "auth_type"]}))),
             ("fail", output(json!(["token"]))),
             ("fail", output(json!("credentials"))),
             ("inconclusive", json!({"advanced_auth": {}})),

@@ -15,11 +15,7 @@ fn the_root_is_an_object() {
         (json!([]), "inconclusive"),
     ] {
         let spec = json!({"connectionSpecification": schema});
-        assert_eq!(
-            word(&on_spec(CHECKS, "spec-root-not-object", &spec)),
-            expected,
-            "{spec}"
-        );
+        assert_eq!(word(&on_spec(CHECKS, "spec-root-not-object", &spec)), expected, "{spec}");
     }
 }
 
@@ -27,29 +23,14 @@ fn the_root_is_an_object() {
 fn names_and_values_are_no_keywords() {
     let named: Map<String, Value> = FORBIDDEN
         .iter()
-        .chain(&[
-            "$ref",
-            "enum",
-            "type",
-            "oneOf",
-            "items",
-            "properties",
-            "additionalProperties",
-        ])
+        .chain(&["$ref", "enum", "type", "oneOf", "items", "properties", "additionalProperties"])
         .map(|name| {
-            (
-                (*name).to_owned(),
-                json!({"type": "string", "default": {"$ref": "#", "not": 1}}),
-            )
+            ((*name).to_owned(), json!({"type": "string", "default": {"$ref": "#", "not": 1}}))
         })
         .collect();
     for check in CHECKS {
         let verdict = word(&on(CHECKS, check.id, &Value::Object(named.clone())));
-        assert!(
-            ["pass", "not applicable"].contains(&verdict),
-            "{}: {verdict}",
-            check.id
-        );
+        assert!(["pass", "not applicable"].contains(&verdict), "{}: {verdict}", check.id);
     }
 }
 
@@ -74,12 +55,7 @@ fn a_common_spec_in_order_passes() {
         ]},
     });
     for check in CHECKS {
-        assert_eq!(
-            word(&on(CHECKS, check.id, &properties)),
-            "pass",
-            "{}",
-            check.id
-        );
+        assert_eq!(word(&on(CHECKS, check.id, &properties)), "pass", "{}", check.id);
     }
 }
 
@@ -97,14 +73,8 @@ fn each_rule_has_its_breaches() {
     tables(
         "spec-forbidden-keyword",
         &[
-            (
-                "fail",
-                a(json!({"anyOf": [{"type": "string"}, {"type": "null"}]})),
-            ),
-            (
-                "fail",
-                a(json!({"type": "object", "oneOf": [{"properties": {}, "not": {}}]})),
-            ),
+            ("fail", a(json!({"anyOf": [{"type": "string"}, {"type": "null"}]}))),
+            ("fail", a(json!({"type": "object", "oneOf": [{"properties": {}, "not": {}}]}))),
             ("fail", a(json!({"if": {}, "then": {}}))),
         ],
     );
@@ -124,34 +94,19 @@ fn each_rule_has_its_breaches() {
             ("not applicable", json!({})),
             ("pass", a(json!({"type": "object", "oneOf": []}))),
             ("fail", a(json!({"type": "object"}))),
-            (
-                "fail",
-                a(json!({"type": ["object", "null"], "properties": {}})),
-            ),
+            ("fail", a(json!({"type": ["object", "null"], "properties": {}}))),
         ],
     );
     tables(
         "spec-array-items",
         &[
             ("not applicable", json!({"items": {"type": "string"}})),
-            (
-                "pass",
-                a(json!({"type": "array", "items": {"enum": ["x"]}})),
-            ),
-            (
-                "pass",
-                a(json!({"type": "array", "items": {"type": "object", "properties": {}}})),
-            ),
+            ("pass", a(json!({"type": "array", "items": {"enum": ["x"]}}))),
+            ("pass", a(json!({"type": "array", "items": {"type": "object", "properties": {}}}))),
             ("fail", a(json!({"type": "array"}))),
             ("fail", a(json!({"type": "array", "items": {}}))),
-            (
-                "fail",
-                a(json!({"type": "array", "items": [{"type": "string"}]})),
-            ),
-            (
-                "fail",
-                a(json!({"type": "array", "items": {"type": "array"}})),
-            ),
+            ("fail", a(json!({"type": "array", "items": [{"type": "string"}]}))),
+            ("fail", a(json!({"type": "array", "items": {"type": "array"}}))),
         ],
     );
     tables(
@@ -168,10 +123,7 @@ fn each_rule_has_its_breaches() {
             ("not applicable", json!({})),
             ("pass", a(json!({"additionalProperties": true}))),
             ("fail", a(json!({"additionalProperties": false}))),
-            (
-                "fail",
-                a(json!({"additionalProperties": {"type": "string"}})),
-            ),
+            ("fail", a(json!({"additionalProperties": {"type": "string"}}))),
         ],
     );
 }
@@ -190,22 +142,10 @@ fn variants_have_one_constant_in_common() {
             ("fail", json!({"a": {"oneOf": [x, y]}})),
             ("fail", of(json!([x, {"title": "nothing"}]))),
             ("fail", of(json!([x, mode(json!({"enum": ["y"]}))]))),
-            (
-                "fail",
-                of(json!([x, {"properties": {"kind": {"const": "y"}}}])),
-            ),
-            (
-                "fail",
-                of(json!([x, mode(json!({"const": "y", "default": "y"}))])),
-            ),
-            (
-                "fail",
-                of(json!([x, mode(json!({"const": "y", "enum": ["y"]}))])),
-            ),
-            (
-                "fail",
-                of(json!([{"properties": {"a": {"const": 1}, "b": {"const": 2}}}])),
-            ),
+            ("fail", of(json!([x, {"properties": {"kind": {"const": "y"}}}]))),
+            ("fail", of(json!([x, mode(json!({"const": "y", "default": "y"}))]))),
+            ("fail", of(json!([x, mode(json!({"const": "y", "enum": ["y"]}))]))),
+            ("fail", of(json!([{"properties": {"a": {"const": 1}, "b": {"const": 2}}}]))),
         ],
     );
 }

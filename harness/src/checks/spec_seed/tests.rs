@@ -16,99 +16,31 @@ fn secrets_are_marked_and_nothing_else() {
         "spec-secret-unmarked",
         &[
             ("not applicable", json!({"host": {"type": "string"}})),
-            (
-                "not applicable",
-                property("token_url", json!({"type": "string"})),
-            ),
-            (
-                "not applicable",
-                property("use_password", json!({"type": "boolean"})),
-            ),
-            (
-                "not applicable",
-                property("token", json!({"type": "integer"})),
-            ),
-            (
-                "not applicable",
-                property("secret", json!({"type": "string", "const": "x"})),
-            ),
-            (
-                "not applicable",
-                property("credentials", json!({"enum": ["iam", "key"]})),
-            ),
-            (
-                "not applicable",
-                property("token", json!({"type": "string", "format": "uri"})),
-            ),
-            (
-                "not applicable",
-                property("credentials", json!({"type": "object", "oneOf": []})),
-            ),
+            ("not applicable", property("token_url", json!({"type": "string"}))),
+            ("not applicable", property("use_password", json!({"type": "boolean"}))),
+            ("not applicable", property("token", json!({"type": "integer"}))),
+            ("not applicable", property("secret", json!({"type": "string", "const": "x"}))),
+            ("not applicable", property("credentials", json!({"enum": ["iam", "key"]}))),
+            ("not applicable", property("token", json!({"type": "string", "format": "uri"}))),
+            ("not applicable", property("credentials", json!({"type": "object", "oneOf": []}))),
             ("not applicable", property("key", json!({"type": "string"}))),
-            (
-                "pass",
-                property(
-                    "password",
-                    json!({"type": "string", "airbyte_secret": true}),
-                ),
-            ),
-            (
-                "pass",
-                property(
-                    "access_key_id",
-                    json!({"type": "string", "airbyte_secret": true}),
-                ),
-            ),
-            (
-                "pass",
-                property("pin", json!({"type": "integer", "airbyte_secret": true})),
-            ),
+            ("pass", property("password", json!({"type": "string", "airbyte_secret": true}))),
+            ("pass", property("access_key_id", json!({"type": "string", "airbyte_secret": true}))),
+            ("pass", property("pin", json!({"type": "integer", "airbyte_secret": true}))),
             ("fail", property("api_key", json!({"type": "string"}))),
-            (
-                "fail",
-                property("apiKey", json!({"type": ["string", "null"]})),
-            ),
-            (
-                "fail",
-                property(
-                    "password",
-                    json!({"type": "string", "airbyte_secret": false}),
-                ),
-            ),
-            (
-                "fail",
-                property(
-                    "password",
-                    json!({"type": "string", "airbyte_secret": "true"}),
-                ),
-            ),
-            (
-                "fail",
-                property(
-                    "use_ssl",
-                    json!({"type": "boolean", "airbyte_secret": true}),
-                ),
-            ),
-            (
-                "fail",
-                property("kind", json!({"const": "x", "airbyte_secret": true})),
-            ),
-            (
-                "fail",
-                property("keys", json!({"type": "array", "airbyte_secret": true})),
-            ),
-            (
-                "fail",
-                property("login", json!({"properties": {}, "airbyte_secret": true})),
-            ),
+            ("fail", property("apiKey", json!({"type": ["string", "null"]}))),
+            ("fail", property("password", json!({"type": "string", "airbyte_secret": false}))),
+            ("fail", property("password", json!({"type": "string", "airbyte_secret": "true"}))),
+            ("fail", property("use_ssl", json!({"type": "boolean", "airbyte_secret": true}))),
+            ("fail", property("kind", json!({"const": "x", "airbyte_secret": true}))),
+            ("fail", property("keys", json!({"type": "array", "airbyte_secret": true}))),
+            ("fail", property("login", json!({"properties": {}, "airbyte_secret": true}))),
         ],
     );
     let nested = json!({"auth": {"type": "object", "oneOf": [
         {"properties": {"kind": {"const": "a"}, "token": {"type": "string"}}},
     ]}});
-    let Verdict::Fail(findings) = on(CHECKS, "spec-secret-unmarked", &nested) else {
-        panic!()
-    };
+    let Verdict::Fail(findings) = on(CHECKS, "spec-secret-unmarked", &nested) else { panic!() };
     assert!(
         findings[0]
             .evidence
@@ -123,39 +55,15 @@ fn dates_have_both_format_and_pattern() {
         CHECKS,
         "spec-date-without-pattern",
         &[
-            (
-                "not applicable",
-                date(json!({"type": "string", "format": "time"})),
-            ),
-            (
-                "not applicable",
-                date(json!({"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/.*$"})),
-            ),
-            (
-                "not applicable",
-                json!({"format": {"type": "string"}, "pattern": {"enum": ["^$"]}}),
-            ),
-            (
-                "pass",
-                date(json!({"format": "date", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"})),
-            ),
-            (
-                "pass",
-                date(json!({"format": "date-time", "pattern": "^[0-9T:Z-]+$"})),
-            ),
+            ("not applicable", date(json!({"type": "string", "format": "time"}))),
+            ("not applicable", date(json!({"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/.*$"}))),
+            ("not applicable", json!({"format": {"type": "string"}, "pattern": {"enum": ["^$"]}})),
+            ("pass", date(json!({"format": "date", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"}))),
+            ("pass", date(json!({"format": "date-time", "pattern": "^[0-9T:Z-]+$"}))),
             ("fail", date(json!({"type": "string", "format": "date"}))),
-            (
-                "fail",
-                date(json!({"type": "string", "format": "date-time"})),
-            ),
-            (
-                "fail",
-                date(json!({"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})),
-            ),
-            (
-                "fail",
-                date(json!({"pattern": "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$"})),
-            ),
+            ("fail", date(json!({"type": "string", "format": "date-time"}))),
+            ("fail", date(json!({"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}))),
+            ("fail", date(json!({"pattern": "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$"}))),
         ],
     );
 }
@@ -166,10 +74,7 @@ fn the_documentation_is_somewhere() {
     specs(
         "spec-no-documentation-url",
         &[
-            (
-                "pass",
-                at(json!("https://docs.example.com/destinations/x#setup")),
-            ),
+            ("pass", at(json!("https://docs.example.com/destinations/x#setup"))),
             ("fail", json!({})),
             ("fail", at(Value::Null)),
             ("fail", at(json!(""))),
@@ -187,10 +92,7 @@ fn sync_modes_are_listed_once() {
     specs(
         "spec-no-sync-modes",
         &[
-            (
-                "pass",
-                modes(json!(["append", "overwrite", "append_dedup"])),
-            ),
+            ("pass", modes(json!(["append", "overwrite", "append_dedup"]))),
             ("pass", modes(json!(["update", "soft_delete"]))),
             ("fail", json!({})),
             ("fail", modes(Value::Null)),
@@ -221,14 +123,8 @@ fn flags_go_together() {
         &[
             ("not applicable", json!({})),
             ("not applicable", json!({"supportsNormalization": false})),
-            (
-                "pass",
-                json!({"supportsNormalization": true, "supportsDBT": true}),
-            ),
-            (
-                "fail",
-                json!({"supportsNormalization": true, "supportsDBT": false}),
-            ),
+            ("pass", json!({"supportsNormalization": true, "supportsDBT": true})),
+            ("fail", json!({"supportsNormalization": true, "supportsDBT": false})),
             ("fail", json!({"supportsNormalization": true})),
         ],
     );
@@ -245,19 +141,10 @@ fn properties_are_titled_and_ordered() {
         &[
             ("not applicable", json!({})),
             ("not applicable", json!({"kind": {"const": "x"}})),
-            (
-                "pass",
-                json!({"a": full(0), "b": full(1), "kind": {"const": "x", "order": 0}}),
-            ),
+            ("pass", json!({"a": full(0), "b": full(1), "kind": {"const": "x", "order": 0}})),
             ("pass", json!({"a": grouped("x"), "b": grouped("y")})),
-            (
-                "pass",
-                json!({"a": full(0), "mode": {"enum": ["x"], "default": "x"}}),
-            ),
-            (
-                "pass",
-                json!({"a": full(0), "b": {"airbyte_hidden": true, "order": 0}}),
-            ),
+            ("pass", json!({"a": full(0), "mode": {"enum": ["x"], "default": "x"}})),
+            ("pass", json!({"a": full(0), "b": {"airbyte_hidden": true, "order": 0}})),
             (
                 "pass",
                 json!({"a": {"title": "T", "description": "D", "properties": {"b": full(0)}},
@@ -266,10 +153,7 @@ fn properties_are_titled_and_ordered() {
             ("fail", json!({"a": {"type": "string"}})),
             ("fail", json!({"a": {"title": " ", "description": "D"}})),
             ("fail", json!({"a": full(1), "b": full(1)})),
-            (
-                "fail",
-                json!({"a": {"title": "T", "description": "D", "properties": {"b": {}}}}),
-            ),
+            ("fail", json!({"a": {"title": "T", "description": "D", "properties": {"b": {}}}})),
         ],
     );
 }
@@ -282,19 +166,10 @@ fn examples_fit_their_property() {
         "spec-example-rejected",
         &[
             ("not applicable", a(json!({"type": "string"}))),
-            (
-                "not applicable",
-                a(json!({"type": "object", "const": {"examples": [1]}})),
-            ),
+            ("not applicable", a(json!({"type": "object", "const": {"examples": [1]}}))),
             ("inconclusive", a(json!({"type": "strin", "default": "x"}))),
-            (
-                "pass",
-                a(json!({"type": "integer", "default": 5, "examples": [1, 5]})),
-            ),
-            (
-                "pass",
-                a(json!({"type": "string", "enum": ["", "eu"], "default": ""})),
-            ),
+            ("pass", a(json!({"type": "integer", "default": 5, "examples": [1, 5]}))),
+            ("pass", a(json!({"type": "string", "enum": ["", "eu"], "default": ""}))),
             (
                 "pass",
                 a(json!({"type": "string", "format": "date-time",
@@ -302,28 +177,17 @@ fn examples_fit_their_property() {
             ),
             (
                 "pass",
-                a(
-                    json!({"type": "object", "default": {"codec": "none"}, "oneOf": [
-                        {"required": ["codec"], "properties": {"codec": {"const": "none"}}},
-                        {"required": ["codec"], "properties": {"codec": {"const": "xz"}}},
-                    ]}),
-                ),
+                a(json!({"type": "object", "default": {"codec": "none"}, "oneOf": [
+                    {"required": ["codec"], "properties": {"codec": {"const": "none"}}},
+                    {"required": ["codec"], "properties": {"codec": {"const": "xz"}}},
+                ]})),
             ),
-            (
-                "pass",
-                json!({"a b/é%": {"type": "string", "default": "x"}}),
-            ),
+            ("pass", json!({"a b/é%": {"type": "string", "default": "x"}})),
             ("fail", json!({"a b/é%": {"type": "string", "default": 1}})),
             ("fail", a(json!({"type": "integer", "examples": ["many"]}))),
-            (
-                "fail",
-                a(json!({"type": "integer", "examples": [5432, "5432"]})),
-            ),
+            ("fail", a(json!({"type": "integer", "examples": [5432, "5432"]}))),
             ("fail", a(json!({"type": "string", "default": null}))),
-            (
-                "fail",
-                a(json!({"type": "array", "items": {"type": "string"}, "examples": ["x"]})),
-            ),
+            ("fail", a(json!({"type": "array", "items": {"type": "string"}, "examples": ["x"]}))),
             (
                 "fail",
                 a(json!({"type": "object", "properties": {"b": {"maximum": 1, "default": 2}}})),
@@ -348,9 +212,6 @@ fn references_are_followed_from_the_root() {
     };
     specs(
         "spec-example-rejected",
-        &[
-            ("pass", spec(json!({"c": 1}))),
-            ("fail", spec(json!({"c": "one"}))),
-        ],
+        &[("pass", spec(json!({"c": 1}))), ("fail", spec(json!({"c": "one"})))],
     );
 }

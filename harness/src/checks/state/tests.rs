@@ -29,23 +29,11 @@ fn a_state_that_was_never_sent_is_invented() {
                 "fail: a state of a (id 2) came that was never sent",
                 sync(&[&one], &[&one, &two], ""),
             ),
-            (
-                "fail: a state of b",
-                sync(&[&one], &[&one, &state_without_id("b", "{}")], ""),
-            ),
-            (
-                "fail: a state of a",
-                sync(&[&bare(r#"{"c":1}"#)], &[&bare(r#"{"d":2}"#)], ""),
-            ),
-            (
-                "fail: a STATE came that covers nothing",
-                sync(&[&one], &[&one, &unread], ""),
-            ),
+            ("fail: a state of b", sync(&[&one], &[&one, &state_without_id("b", "{}")], "")),
+            ("fail: a state of a", sync(&[&bare(r#"{"c":1}"#)], &[&bare(r#"{"d":2}"#)], "")),
+            ("fail: a STATE came that covers nothing", sync(&[&one], &[&one, &unread], "")),
             // An id of its own making, around the right state.
-            (
-                "pass",
-                sync(&[&one], &[&one.replace(r#""id":1"#, r#""id":77"#)], ""),
-            ),
+            ("pass", sync(&[&one], &[&one.replace(r#""id":1"#, r#""id":77"#)], "")),
             ("pass", sync(&[&one], &[&one.replace(r#""id":1,"#, "")], "")),
             ("inconclusive", sync(&[&one], &[], "")),
         ],
@@ -75,26 +63,14 @@ fn a_success_gives_every_state_back() {
         [
             ("pass", sync(&[&row, &one, &two], &[&one, &two], "")),
             ("pass", sync(&[&row, &one, &two], &[&two, &one], "")),
-            (
-                "fail: a state of a (id 2) never came back",
-                sync(&[&row, &one, &two], &[&one], ""),
-            ),
-            (
-                "fail: a state of a (id 1) never came back",
-                sync(&[&row, &one, &two], &[&two], ""),
-            ),
+            ("fail: a state of a (id 2) never came back", sync(&[&row, &one, &two], &[&one], "")),
+            ("fail: a state of a (id 1) never came back", sync(&[&row, &one, &two], &[&two], "")),
             ("fail", sync(&[&one], &[], "")),
             ("pass", sync(&[&row, &one], &[&one], "! exit 1")),
-            (
-                "inconclusive: the sync failed: exit code 1",
-                sync(&[&row, &one], &[], "! exit 1"),
-            ),
+            ("inconclusive: the sync failed: exit code 1", sync(&[&row, &one], &[], "! exit 1")),
             ("inconclusive: no state was sent", sync(&[&row], &[], "")),
             // The matter of state-null-blob-rejected, state-legacy-rejected, state-first-rejected.
-            (
-                "pass",
-                sync(&[&row, &one, &state(3, "a", "null")], &[&one], ""),
-            ),
+            ("pass", sync(&[&row, &one, &state(3, "a", "null")], &[&one], "")),
             ("pass", sync(&[&row, &one, &legacy("{}")], &[&one], "")),
             ("inconclusive", sync(&[&one, &row, &two], &[], "! exit 1")),
             ("pass", sync(&[&one, &row, &two], &[&two], "")),
@@ -114,10 +90,7 @@ fn a_state_comes_once() {
             ("fail: came 3 times", sync(&[&one], &[&one, &one, &one], "")),
             // The same state, sent twice.
             ("pass", sync(&[&bare, &bare], &[&bare, &bare], "")),
-            (
-                "fail: came 2 times",
-                sync(&[&bare, &bare], &[&bare, &bare, &bare], ""),
-            ),
+            ("fail: came 2 times", sync(&[&bare, &bare], &[&bare, &bare, &bare], "")),
             ("inconclusive", sync(&[&one], &[], "")),
         ],
     );
@@ -143,10 +116,7 @@ fn order_is_kept_within_a_stream() {
             ("pass", sync(&all, &[&a1, &a3], "! exit 1")),
             ("pass", sync(&all, &[&a1, &a3, &a1], "")), // Repeated.
             ("pass", sync(&[&g1, &g2], &[&g1, &g2], "")),
-            (
-                "fail: a GLOBAL state (id 1)",
-                sync(&[&g1, &g2], &[&g2, &g1], ""),
-            ),
+            ("fail: a GLOBAL state (id 1)", sync(&[&g1, &g2], &[&g2, &g1], "")),
             ("inconclusive", sync(&all, &[&a1, &b2], "")),
             ("inconclusive", sync(&[&g1], &[&g1], "")),
             // Of two states alike the later one came, in its place.
@@ -167,14 +137,8 @@ fn an_empty_blob_is_a_state_like_any_other() {
             [
                 ("pass", sync(&[&empty], &[&empty], "")),
                 ("fail: never came back", sync(&[&row, &empty], &[], "")),
-                (
-                    "fail: another blob than the empty one",
-                    sync(&[&empty], &[&other], ""),
-                ),
-                (
-                    "inconclusive: the sync failed",
-                    sync(&[&empty], &[], "! exit 1"),
-                ),
+                ("fail: another blob than the empty one", sync(&[&empty], &[&other], "")),
+                ("inconclusive: the sync failed", sync(&[&empty], &[], "! exit 1")),
                 ("inconclusive", sync(&[&other], &[&other], "")),
             ],
         );
@@ -190,14 +154,8 @@ fn an_empty_blob_is_a_state_like_any_other() {
             ("pass", sync(&[&absent], &[&null], "")),
             ("fail: another blob", sync(&[&absent], &[&braces], "")),
             ("fail: another blob", sync(&[&braces], &[&null], "")),
-            (
-                "fail: another blob",
-                sync(&[&bare(&braces)], &[&bare(&null)], ""),
-            ),
-            (
-                "fail: a GLOBAL state",
-                sync(&[&nulled], &[&nulled.replace("null", "{}")], ""),
-            ),
+            ("fail: another blob", sync(&[&bare(&braces)], &[&bare(&null)], "")),
+            ("fail: a GLOBAL state", sync(&[&nulled], &[&nulled.replace("null", "{}")], "")),
         ],
     );
 }
@@ -210,25 +168,13 @@ fn a_state_may_come_first() {
         "state-first-rejected",
         [
             ("pass", sync(&[&one, &row, &two], &[&one, &two], "")),
-            (
-                "fail: a state of a (id 1) never came back",
-                sync(&[&one, &row, &two], &[&two], ""),
-            ),
+            ("fail: a state of a (id 1) never came back", sync(&[&one, &row, &two], &[&two], "")),
             // A record of another stream does not count.
             ("fail", sync(&[&record("b"), &one, &row, &two], &[&two], "")),
             // No state at all: that is state-lost.
-            (
-                "inconclusive: another check's matter",
-                sync(&[&one, &row, &two], &[], ""),
-            ),
-            (
-                "inconclusive: the sync failed",
-                sync(&[&one, &row, &two], &[&two], "! exit 1"),
-            ),
-            (
-                "inconclusive: before the first record",
-                sync(&[&row, &one], &[&one], ""),
-            ),
+            ("inconclusive: another check's matter", sync(&[&one, &row, &two], &[], "")),
+            ("inconclusive: the sync failed", sync(&[&one, &row, &two], &[&two], "! exit 1")),
+            ("inconclusive: before the first record", sync(&[&row, &one], &[&one], "")),
         ],
     );
 }
@@ -241,15 +187,9 @@ fn the_old_form_comes_back_too() {
     cases(
         "state-legacy-rejected",
         [
-            (
-                "pass",
-                sync(&[&old], &[&counted(&old, r#"{"recordCount":0.0}"#)], ""),
-            ),
+            ("pass", sync(&[&old], &[&counted(&old, r#"{"recordCount":0.0}"#)], "")),
             ("pass", sync(&[&typed], &[&typed], "")),
-            (
-                "fail: a LEGACY state never came back",
-                sync(&[&old], &[], ""),
-            ),
+            ("fail: a LEGACY state never came back", sync(&[&old], &[], "")),
             ("fail", sync(&[&typed, &one], &[&one], "")),
             ("inconclusive", sync(&[&old], &[], "! exit 1")),
             ("elsewhere", sync(&[&one], &[], "")),
@@ -268,10 +208,7 @@ fn a_global_state_keeps_foreign_streams() {
         [
             ("pass", sync(&[&both], &[&both], "")),
             ("pass", sync(&[&both], &[&turned], "")),
-            (
-                "fail: the state of gone is missing",
-                sync(&[&both], &[&pruned], ""),
-            ),
+            ("fail: the state of gone is missing", sync(&[&both], &[&pruned], "")),
             // That a stream of the catalog is missing is state-altered.
             ("pass", sync(&[&both], &[&foreign], "")),
             ("inconclusive", sync(&[&both], &[], "")),

@@ -10,9 +10,8 @@ fn echo(sent: &str, came: &str) -> Launch {
 
 /// The verdicts of state-altered, state-number-altered and state-id-altered.
 fn judged(sent: &str, came: &str, wanted: [&'static str; 3]) {
-    for (id, wanted) in ["state-altered", "state-number-altered", "state-id-altered"]
-        .into_iter()
-        .zip(wanted)
+    for (id, wanted) in
+        ["state-altered", "state-number-altered", "state-id-altered"].into_iter().zip(wanted)
     {
         let verdict = judge(id, echo(sent, came), &Facts::default());
         assert_verdict(&format!("{id}: {sent} {came}"), wanted, &verdict);
@@ -34,14 +33,8 @@ fn the_same_value_in_other_words_is_the_same() {
         sent.replace("1.0", "1"),
         sent.replace("1.0", "1.0,\"rejectedRecordCount\":null"),
         sent.replace(r#""name":"a""#, r#""namespace":null,"name":"a""#),
-        sent.replace(
-            r#""type":"STREAM""#,
-            r#""type":"STREAM","data":null,"global":null"#,
-        ),
-        counted(
-            &sent,
-            r#"{"recordCount":1.0,"rejectedRecordCount":0.0,"bytes":12}"#,
-        ),
+        sent.replace(r#""type":"STREAM""#, r#""type":"STREAM","data":null,"global":null"#),
+        counted(&sent, r#"{"recordCount":1.0,"rejectedRecordCount":0.0,"bytes":12}"#),
         sent.replace(r#""type":"STREAM","id":7,"#, "")
             .replace(r#"1.0}"#, r#"1.0},"id":7,"type":"STREAM""#),
     ] {
@@ -61,24 +54,12 @@ fn numbers_in_blobs_may_be_spelled_otherwise_but_not_changed() {
         ("1.0", "1", altered),
         ("9223372036854775808", "9223372036854775807", altered),
         ("9223372036854775807", "9.223372036854775807e18", altered),
-        (
-            "12345678901234567890123456789012345678.5",
-            "1.2345678901234568e37",
-            altered,
-        ),
+        ("12345678901234567890123456789012345678.5", "1.2345678901234568e37", altered),
         ("9007199254740993", "\"9007199254740993\"", altered),
         ("10e9223372036854775807", "10e9223372036854775807", FINE),
         ("10e9223372036854775807", "1e400", altered),
         ("1e-99999999999999999999", "1e99999999999999999999", altered),
-        (
-            "1",
-            "null",
-            [
-                "fail: /stream/stream_state/n was 1 and is null",
-                "pass",
-                "pass",
-            ],
-        ),
+        ("1", "null", ["fail: /stream/stream_state/n was 1 and is null", "pass", "pass"]),
     ] {
         let blob = |n| with(&format!(r#"{{"n":{n}}}"#));
         judged(&blob(sent), &blob(came), wanted);
@@ -90,22 +71,10 @@ fn what_is_altered_is_named() {
     let sent = with(r#"{"a":{"x":null,"y":[1,2]},"s":"one "}"#)
         .replace("\"sourceStats\"", "\"new\":{\"k\":1},\"sourceStats\"");
     for (was, is, told) in [
-        (
-            r#""x":null,"#,
-            "",
-            "/stream/stream_state/a/x was null and is gone",
-        ),
+        (r#""x":null,"#, "", "/stream/stream_state/a/x was null and is gone"),
         ("[1,2]", "[2,1]", ""),
-        (
-            "[1,2]",
-            "[1,2,3]",
-            "/stream/stream_state/a/y was [1,2] and is [1,2,3]",
-        ),
-        (
-            "one ",
-            "one",
-            "/stream/stream_state/s was \"one \" and is \"one\"",
-        ),
+        ("[1,2]", "[1,2,3]", "/stream/stream_state/a/y was [1,2] and is [1,2,3]"),
+        ("one ", "one", "/stream/stream_state/s was \"one \" and is \"one\""),
         (r#""s":"#, r#""t":null,"s":"#, "/stream/stream_state/t"),
         (r#""new":{"k":1},"#, "", "/new was {\"k\":1} and is null"),
         (r#""k":1"#, r#""k":2"#, "/new/k was 1 and is 2"),
@@ -119,20 +88,10 @@ fn what_is_altered_is_named() {
             r#""name":"a","namespace":"""#,
             "/stream/stream_descriptor/namespace was null and is \"\"",
         ),
-        (
-            r#""name":"a""#,
-            r#""name":"A""#,
-            "/stream/stream_descriptor/name",
-        ),
-        (
-            r#""type":"STREAM""#,
-            r#""x":1"#,
-            "/type was \"STREAM\" and is null",
-        ),
+        (r#""name":"a""#, r#""name":"A""#, "/stream/stream_descriptor/name"),
+        (r#""type":"STREAM""#, r#""x":1"#, "/type was \"STREAM\" and is null"),
     ] {
-        let came = sent
-            .replacen(was, is, 1)
-            .replace(r#""type":"STATE""#, r#""type":"STATE""#);
+        let came = sent.replacen(was, is, 1).replace(r#""type":"STATE""#, r#""type":"STATE""#);
         assert_ne!(sent, came, "{was}");
         let verdict = judge("state-altered", echo(&sent, &came), &Facts::default());
         if told.is_empty() {
@@ -140,14 +99,9 @@ fn what_is_altered_is_named() {
             assert_eq!(verdict, Verdict::Pass);
             continue;
         }
-        let Verdict::Fail(findings) = verdict else {
-            panic!("{came}: {verdict:?}")
-        };
+        let Verdict::Fail(findings) = verdict else { panic!("{came}: {verdict:?}") };
         assert!(findings[0].message.starts_with("a state of a (id 7): "));
-        assert!(
-            findings.iter().any(|f| f.message.contains(told)),
-            "{findings:?}"
-        );
+        assert!(findings.iter().any(|f| f.message.contains(told)), "{findings:?}");
         assert!(findings[0].evidence.starts_with("sent: {"));
         assert!(findings[0].evidence.contains("; came: stdout line 1: {"));
     }
@@ -158,30 +112,18 @@ fn global_states_are_compared_stream_by_stream() {
     let (a, b) = (("a", r#"{"c":1}"#), ("b", "null"));
     let sent = global(7, &[a, b]);
     judged(&sent, &global(7, &[b, a]), FINE);
-    judged(
-        &sent,
-        &global(7, &[a]),
-        ["fail: the state of b is missing", "pass", "pass"],
-    );
+    judged(&sent, &global(7, &[a]), ["fail: the state of b is missing", "pass", "pass"]);
     judged(
         &sent,
         &global(7, &[a, b, ("x", "{}")]),
         ["fail: /global/stream_states", "pass", "pass"],
     );
-    judged(
-        &sent,
-        &global(7, &[a, b, b]),
-        ["fail: the state of b stands 2 times", "pass", "pass"],
-    );
+    judged(&sent, &global(7, &[a, b, b]), ["fail: the state of b stands 2 times", "pass", "pass"]);
     judged(&sent, &global(7, &[a, ("b", "{}")]), FINE); // state-null-blob-rejected
     judged(
         &sent,
         &global(7, &[("a", r#"{"c":2}"#), b]),
-        [
-            "pass",
-            "fail: /global/stream_states/a/stream_state/c",
-            "pass",
-        ],
+        ["pass", "fail: /global/stream_states/a/stream_state/c", "pass"],
     );
     judged(
         &sent,
@@ -191,21 +133,14 @@ fn global_states_are_compared_stream_by_stream() {
     judged(
         &sent,
         &sent.replace("\"lsn\":7", ""),
-        [
-            "fail: /global/shared_state/lsn was 7 and is gone",
-            "pass",
-            "pass",
-        ],
+        ["fail: /global/shared_state/lsn was 7 and is gone", "pass", "pass"],
     );
     // That a stream outside of the catalog is missing has a check of its own.
     judged(&global(7, &[a, ("x", "{}")]), &global(7, &[a]), FINE);
     // The other order, without an id to go by.
     let bare = |state: String| state.replace(r#""id":7,"#, "");
     for id in ["state-altered", "state-invented", "state-lost"] {
-        cases(
-            id,
-            [("pass", echo(&bare(sent.clone()), &bare(global(7, &[b, a]))))],
-        );
+        cases(id, [("pass", echo(&bare(sent.clone()), &bare(global(7, &[b, a]))))]);
     }
 }
 
@@ -232,11 +167,7 @@ fn the_id_stays_as_it_is_written() {
 #[test]
 fn blobs_that_are_hard_to_read_are_compared_all_the_same() {
     let nested = |depth: usize, leaf: &str| {
-        with(&format!(
-            r#"{{"d":{}{leaf}{}}}"#,
-            "[".repeat(depth),
-            "]".repeat(depth)
-        ))
+        with(&format!(r#"{{"d":{}{leaf}{}}}"#, "[".repeat(depth), "]".repeat(depth)))
     };
     let lone = with(r#"{"s":"\ud800","n":[1]}"#);
     judged(&lone, &lone, FINE);
@@ -266,22 +197,16 @@ fn blobs_that_are_hard_to_read_are_compared_all_the_same() {
     );
     // Past all reason: the same text is the same, and another may be.
     judged(&nested(20_000, "1"), &nested(20_000, "1"), FINE);
-    judged(
-        &nested(20_000, "1"),
-        &nested(20_000, "1 "),
-        ["inconclusive", "inconclusive", "pass"],
-    );
+    judged(&nested(20_000, "1"), &nested(20_000, "1 "), ["inconclusive", "inconclusive", "pass"]);
 }
 
 #[test]
 fn a_long_state_is_compared() {
     let blob = |last| with(&format!(r#"{{"s":"{}{last}"}}"#, "é".repeat(10_000_000)));
     judged(&blob(""), &blob(""), FINE);
-    let Verdict::Fail(findings) = judge(
-        "state-altered",
-        echo(&blob(""), &blob("x")),
-        &Facts::default(),
-    ) else {
+    let Verdict::Fail(findings) =
+        judge("state-altered", echo(&blob(""), &blob("x")), &Facts::default())
+    else {
         panic!()
     };
     assert!(findings[0].message.len() < 1000 && findings[0].evidence.len() < 1000);

@@ -5,10 +5,7 @@ use super::*;
 fn stats(stats: &str) -> Launch {
     let (a, b) = (record("a"), record("b"));
     let one = state(1, "a", "{}");
-    write(&format!(
-        "< {a}\n< {b}\n< {a}\n< {one}\n> {}",
-        counted(&one, stats)
-    ))
+    write(&format!("< {a}\n< {b}\n< {a}\n< {one}\n> {}", counted(&one, stats)))
 }
 
 fn without() -> Launch {
@@ -22,14 +19,8 @@ fn counts_are_there() {
         "state-stats-missing",
         [
             ("pass", stats(r#"{"recordCount":2.0}"#)),
-            (
-                "pass",
-                stats(r#"{"bytes":7,"recordCount":2,"rejectedRecordCount":null}"#),
-            ),
-            (
-                "fail: a state of a (id 1) has no destinationStats.recordCount",
-                without(),
-            ),
+            ("pass", stats(r#"{"bytes":7,"recordCount":2,"rejectedRecordCount":null}"#)),
+            ("fail: a state of a (id 1) has no destinationStats.recordCount", without()),
             ("fail", stats("null")),
             ("fail", stats("{}")),
             ("fail", stats("[]")),
@@ -49,23 +40,11 @@ fn counts_are_right() {
             ("pass", stats(r#"{"recordCount":2.0}"#)),
             ("pass", stats(r#"{"recordCount":2}"#)),
             ("pass", stats(r#"{"recordCount":2.0E0}"#)),
-            (
-                "pass",
-                stats(r#"{"recordCount":1.0,"rejectedRecordCount":1.0}"#),
-            ),
-            (
-                "pass",
-                stats(r#"{"recordCount":2.0,"rejectedRecordCount":null,"bytes":99.0}"#),
-            ),
-            (
-                "fail: counts 3 records; 2 went before it",
-                stats(r#"{"recordCount":3.0}"#),
-            ),
+            ("pass", stats(r#"{"recordCount":1.0,"rejectedRecordCount":1.0}"#)),
+            ("pass", stats(r#"{"recordCount":2.0,"rejectedRecordCount":null,"bytes":99.0}"#)),
+            ("fail: counts 3 records; 2 went before it", stats(r#"{"recordCount":3.0}"#)),
             ("fail: counts 0 records", stats(r#"{"recordCount":0.0}"#)),
-            (
-                "fail: counts 4 records",
-                stats(r#"{"recordCount":2.0,"rejectedRecordCount":2.0}"#),
-            ),
+            ("fail: counts 4 records", stats(r#"{"recordCount":2.0,"rejectedRecordCount":2.0}"#)),
             ("fail: counts 2.5 records", stats(r#"{"recordCount":2.5}"#)),
             ("fail", stats(r#"{"recordCount":-2.0}"#)),
             ("fail", stats(r#"{"recordCount":1e999}"#)),
@@ -78,20 +57,13 @@ fn counts_are_right() {
 #[test]
 fn counts_begin_anew_with_each_state_of_a_stream() {
     let (a, b) = (record("a"), record("b"));
-    let states = [
-        state(1, "a", "{}"),
-        state(2, "b", "{}"),
-        state(3, "a", "null"),
-    ];
+    let states = [state(1, "a", "{}"), state(2, "b", "{}"), state(3, "a", "null")];
     let [a1, b2, a3] = &states;
     let sync = |counts: [u32; 3]| {
         let mut script = format!("< {a}\n< {b}\n< {a}\n< {a1}\n< {b}\n< {b2}\n< {a}\n< {a3}");
         // They may come in another order: each keeps the count that it had.
         for at in [1, 0, 2] {
-            let came = counted(
-                &states[at],
-                &format!(r#"{{"recordCount":{}.0}}"#, counts[at]),
-            );
+            let came = counted(&states[at], &format!(r#"{{"recordCount":{}.0}}"#, counts[at]));
             script.push_str(&format!("\n> {came}"));
         }
         write(&script)
@@ -109,18 +81,13 @@ fn counts_begin_anew_with_each_state_of_a_stream() {
     let sync = |first: u32, second: u32| {
         let one = counted(g1, &format!(r#"{{"recordCount":{first}.0}}"#));
         let two = counted(g2, &format!(r#"{{"recordCount":{second}.0}}"#));
-        write(&format!(
-            "< {a}\n< {b}\n< {g1}\n< {b}\n< {g2}\n> {one}\n> {two}"
-        ))
+        write(&format!("< {a}\n< {b}\n< {g1}\n< {b}\n< {g2}\n> {one}\n> {two}"))
     };
     cases(
         "state-stats-wrong",
         [
             ("pass", sync(2, 1)),
-            (
-                "fail: a GLOBAL state (id 1) counts 1 records; 2 went",
-                sync(1, 1),
-            ),
+            ("fail: a GLOBAL state (id 1) counts 1 records; 2 went", sync(1, 1)),
             ("fail: a GLOBAL state (id 2) counts 3", sync(2, 3)),
         ],
     );
@@ -132,15 +99,9 @@ fn counts_are_floats() {
         "state-stats-not-float",
         [
             ("pass", stats(r#"{"recordCount":2.0}"#)),
-            (
-                "pass",
-                stats(r#"{"recordCount":2e0,"rejectedRecordCount":0.0,"bytes":3}"#),
-            ),
+            ("pass", stats(r#"{"recordCount":2e0,"rejectedRecordCount":0.0,"bytes":3}"#)),
             ("fail: have no decimal point", stats(r#"{"recordCount":2}"#)),
-            (
-                "fail",
-                stats(r#"{"recordCount":2.0,"rejectedRecordCount":0}"#),
-            ),
+            ("fail", stats(r#"{"recordCount":2.0,"rejectedRecordCount":0}"#)),
             ("inconclusive: with counts", without()),
             ("inconclusive: came back", write("")),
         ],

@@ -13,37 +13,24 @@ fn state(id: usize) -> String {
 /// States sent at these times, come at those, and the input closed at the last.
 fn launch(sent: &[u64], came: &[u64], closed: u64, gates: Vec<Gate>) -> Launch {
     let steps = (1..=sent.len()).map(|id| Step::Message(Sent::parse(&state(id)).unwrap()));
-    let stdout = came.iter().enumerate().map(|(at, time)| Output {
-        at: *time,
-        bytes: state(at + 1).into_bytes(),
-    });
+    let stdout = came
+        .iter()
+        .enumerate()
+        .map(|(at, time)| Output { at: *time, bytes: state(at + 1).into_bytes() });
     let transcript = Transcript {
         stdout: stdout.collect(),
         written: sent.to_vec(),
         gates,
-        end: End {
-            stdin_closed: Some(closed),
-            code: Some(0),
-            ..End::default()
-        },
+        end: End { stdin_closed: Some(closed), code: Some(0), ..End::default() },
         ..Transcript::default()
     };
-    Launch::new(
-        Operation::Write,
-        None,
-        Catalog::default(),
-        steps.collect(),
-        transcript,
-    )
+    Launch::new(Operation::Write, None, Catalog::default(), steps.collect(), transcript)
 }
 
 #[test]
 fn a_state_that_comes_before_it_was_sent_is_no_echo() {
     let facts = Facts::default();
-    assert_eq!(
-        before_input(&launch(&[5, 9], &[6, 9], 10, vec![]), &facts),
-        Verdict::Pass
-    );
+    assert_eq!(before_input(&launch(&[5, 9], &[6, 9], 10, vec![]), &facts), Verdict::Pass);
     assert!(matches!(
         before_input(&launch(&[5, 9], &[6, 8], 10, vec![]), &facts),
         Verdict::Fail(_)
@@ -52,28 +39,15 @@ fn a_state_that_comes_before_it_was_sent_is_no_echo() {
 
 #[test]
 fn starving_is_judged_only_where_there_was_time() {
-    let facts = Facts {
-        ack_within_s: 1.0,
-        ..Facts::default()
-    };
+    let facts = Facts { ack_within_s: 1.0, ..Facts::default() };
     let judge = |came: &[u64], closed| ack_starved(&launch(&[0], came, closed, vec![]), &facts);
-    assert!(matches!(
-        judge(&[900_000], 900_000),
-        Verdict::Inconclusive(_)
-    ));
+    assert!(matches!(judge(&[900_000], 900_000), Verdict::Inconclusive(_)));
     assert_eq!(judge(&[900_000], 3_000_000), Verdict::Pass);
     assert!(matches!(judge(&[3_000_001], 3_000_000), Verdict::Fail(_)));
 }
 
 fn gate(states_sent: u64, states_back: u64, bytes: u64, mid_line: bool) -> Gate {
-    Gate {
-        began: 0,
-        ended: 1000,
-        states_sent,
-        states_back,
-        stdout_bytes: bytes,
-        mid_line,
-    }
+    Gate { began: 0, ended: 1000, states_sent, states_back, stdout_bytes: bytes, mid_line }
 }
 
 #[test]
@@ -81,95 +55,54 @@ fn a_buffer_shows_where_it_is_cut() {
     let facts = Facts::default();
     let judge = |gate, came: &[u64]| not_flushed(&launch(&[0, 0], came, 9999, vec![gate]), &facts);
     assert_eq!(judge(gate(2, 2, 200, false), &[5, 5]), Verdict::Pass);
-    assert!(matches!(
-        judge(gate(2, 1, 8192, true), &[5, 2000]),
-        Verdict::Fail(_)
-    ));
+    assert!(matches!(judge(gate(2, 1, 8192, true), &[5, 2000]), Verdict::Fail(_)));
     // A line that is just being written, or a batch, is no buffer.
-    assert!(matches!(
-        judge(gate(2, 1, 8000, true), &[5, 2000]),
-        Verdict::Inconclusive(_)
-    ));
-    assert!(matches!(
-        judge(gate(2, 1, 8192, false), &[5, 2000]),
-        Verdict::Inconclusive(_)
-    ));
+    assert!(matches!(judge(gate(2, 1, 8000, true), &[5, 2000]), Verdict::Inconclusive(_)));
+    assert!(matches!(judge(gate(2, 1, 8192, false), &[5, 2000]), Verdict::Inconclusive(_)));
 }
 
 #[test]
 fn a_buffer_of_whole_lines_shows_in_its_bursts() {
     let burst = |at, lines: usize, length: usize| {
-        (0..lines).map(move |_| Output {
-            at,
-            bytes: vec![b'x'; length - 1],
-        })
+        (0..lines).map(move |_| Output { at, bytes: vec![b'x'; length - 1] })
     };
-    let full = burst(1, 25, 325)
-        .chain(burst(2, 40, 200))
-        .chain(burst(3, 25, 325));
+    let full = burst(1, 25, 325).chain(burst(2, 40, 200)).chain(burst(3, 25, 325));
     let full: Vec<_> = full.chain(burst(4, 2, 300)).collect();
     assert_eq!(filled_buffer(&full), Some(8192));
-    let batches: Vec<_> = (1..=5)
-        .flat_map(|at| burst(at, 10, 300 + usize::try_from(at).unwrap()))
-        .collect();
+    let batches: Vec<_> =
+        (1..=5).flat_map(|at| burst(at, 10, 300 + usize::try_from(at).unwrap())).collect();
     assert_eq!(filled_buffer(&batches), None);
 }
 
 #[test]
 fn without_evidence_of_time_nothing_is_said() {
-    let facts = Facts {
-        ack_within_s: 1.0,
-        ..Facts::default()
-    };
+    let facts = Facts { ack_within_s: 1.0, ..Facts::default() };
     let silent = || launch(&[5], &[], 3_000_000, vec![]);
-    assert!(matches!(
-        before_input(&silent(), &facts),
-        Verdict::Inconclusive(_)
-    ));
+    assert!(matches!(before_input(&silent(), &facts), Verdict::Inconclusive(_)));
     assert_eq!(not_flushed(&silent(), &facts), Verdict::Elsewhere);
     let mut open = silent();
     open.transcript.end.stdin_closed = None;
-    assert!(matches!(
-        ack_starved(&open, &facts),
-        Verdict::Inconclusive(_)
-    ));
+    assert!(matches!(ack_starved(&open, &facts), Verdict::Inconclusive(_)));
     // It closed its input itself, and had given nothing back until then.
     open.transcript.end.stdin_refused = Some(3_000_000);
     assert!(matches!(ack_starved(&open, &facts), Verdict::Fail(_)));
     let none = launch(&[], &[], 3_000_000, vec![]);
-    assert!(matches!(
-        ack_starved(&none, &facts),
-        Verdict::Inconclusive(_)
-    ));
+    assert!(matches!(ack_starved(&none, &facts), Verdict::Inconclusive(_)));
 }
 
 #[test]
 fn a_state_that_was_never_written_cannot_come_back() {
     let mut cut = launch(&[5, 9], &[6, 12], 20, vec![]);
     cut.transcript.written.pop();
-    let Verdict::Fail(findings) = before_input(&cut, &Facts::default()) else {
-        panic!()
-    };
-    assert_eq!(
-        findings[0].message,
-        "a state of s (id 2) came and was never sent"
-    );
+    let Verdict::Fail(findings) = before_input(&cut, &Facts::default()) else { panic!() };
+    assert_eq!(findings[0].message, "a state of s (id 2) came and was never sent");
 }
 
 #[test]
 fn the_longest_wait_is_told() {
-    let facts = Facts {
-        ack_within_s: 1.0,
-        ..Facts::default()
-    };
+    let facts = Facts { ack_within_s: 1.0, ..Facts::default() };
     let late = launch(&[0, 1_500_000], &[2_900_000, 2_950_000], 3_000_000, vec![]);
-    let Verdict::Fail(findings) = ack_starved(&late, &facts) else {
-        panic!()
-    };
+    let Verdict::Fail(findings) = ack_starved(&late, &facts) else { panic!() };
     assert_eq!(findings.len(), 1);
-    assert!(
-        findings[0]
-            .message
-            .starts_with("a state of s (id 1) had waited 2.9 s")
-    );
+    assert!(findings[0].message.starts_with("a state of s (id 1) had waited 2.9 s"));
 }

@@ -49,9 +49,7 @@ fn nested(text: &str) -> Option<Value> {
     match text.trim_start().as_bytes().first()? {
         b'{' => {
             let fields: IndexMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-            let fields = fields
-                .into_iter()
-                .map(|(key, raw)| Some((key, nested(raw.get())?)));
+            let fields = fields.into_iter().map(|(key, raw)| Some((key, nested(raw.get())?)));
             Some(Value::Object(fields.collect::<Option<_>>()?))
         }
         b'[' => {
@@ -110,14 +108,8 @@ mod tests {
         for (text, mended) in [
             (r#""\ud83e\udd80 \\ud800 \n \u00e9""#, None),
             (r#""\uD800""#, Some(r#""\udbff\udfffd800""#)),
-            (
-                r#""\udc00\ud800""#,
-                Some(r#""\udbff\udfffdc00\udbff\udfffd800""#),
-            ),
-            (
-                r#""\ud83e\ud83e\udd80""#,
-                Some(r#""\udbff\udfffd83e\ud83e\udd80""#),
-            ),
+            (r#""\udc00\ud800""#, Some(r#""\udbff\udfffdc00\udbff\udfffd800""#)),
+            (r#""\ud83e\ud83e\udd80""#, Some(r#""\udbff\udfffd83e\ud83e\udd80""#)),
             (r#""\\\ud800x""#, Some(r#""\\\udbff\udfffd800x""#)),
             (r#"{"\udfff":"é\"#, Some(r#"{"\udbff\udfffdfff":"é\"#)),
             ("\"\\u+80é", None),
@@ -132,27 +124,15 @@ mod tests {
 
     #[test]
     fn deep_values_are_read_up_to_a_limit() {
-        for (levels, is_read) in [
-            (1, true),
-            (127, true),
-            (128, true),
-            (511, true),
-            (512, false),
-        ] {
-            let text = format!(
-                "{}{{\"a\":[1.50]}}{}",
-                "[".repeat(levels - 1),
-                "]".repeat(levels - 1)
-            );
+        for (levels, is_read) in [(1, true), (127, true), (128, true), (511, true), (512, false)] {
+            let text =
+                format!("{}{{\"a\":[1.50]}}{}", "[".repeat(levels - 1), "]".repeat(levels - 1));
             let value = read(&text);
             assert_eq!(value.is_some(), is_read, "{levels}");
             assert!(value.is_none_or(|value| value.to_string() == text));
         }
         assert_eq!(read(&"[".repeat(1_000_000)), None);
-        assert_eq!(
-            read(&format!("{}1,{}", "[".repeat(200), "]".repeat(200))),
-            None
-        );
+        assert_eq!(read(&format!("{}1,{}", "[".repeat(200), "]".repeat(200))), None);
         assert_eq!(read("{} {}"), None);
         assert_eq!(read(""), None);
     }
