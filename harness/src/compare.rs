@@ -317,6 +317,7 @@ impl Sorter<'_> {
     fn sort(&self, mut missing: Vec<Row>, extra: Vec<Row>) -> Vec<Difference> {
         let mut differences = Vec::new();
         let mut unknown = Vec::new();
+        let mut marked = HashSet::new();
         let is_dedup = self.place.configured.destination_sync_mode == SyncMode::AppendDedup;
         let missing_keys: HashSet<String> = missing.iter().map(|row| self.key(row)).collect();
         // A row of this sync that an earlier one sent as well is there twice for either of two
@@ -338,6 +339,12 @@ impl Sorter<'_> {
             } else {
                 match self.gone.get(&row.canonical).map(|gone| gone.reason) {
                     Some(Reason::Replaced) => Kind::OverwriteKept,
+                    // A soft delete keeps the row, marked as deleted: once.
+                    Some(Reason::Deleted)
+                        if model::is_delete(&row.value()) && marked.insert(self.key(&row)) =>
+                    {
+                        continue;
+                    }
                     Some(Reason::Deleted) => Kind::DeleteIgnored,
                     Some(Reason::Outdated) if missing_keys.contains(&self.key(&row)) => {
                         Kind::WrongWinner

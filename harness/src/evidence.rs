@@ -13,7 +13,9 @@ use crate::checks::ledger::Ledger;
 use crate::protocol::Operation;
 use crate::protocol::catalog::{Catalog, SyncMode};
 use crate::protocol::line::Line;
-use crate::protocol::message::{Body, ConnectionStatus, Descriptor, Message, TraceError};
+use crate::protocol::message::{
+    Body, ConnectionStatus, Descriptor, Message, StateKind, TraceError,
+};
 use crate::scenario::pack::Member;
 use crate::scenario::{SentBody, Step};
 use crate::transcript::{Micros, Transcript};
@@ -47,12 +49,6 @@ impl Purpose {
             Self::CheckWorking | Self::CheckInvalid | Self::CheckUnreachable => Operation::Check,
             Self::Write | Self::WriteInvalid => Operation::Write,
         }
-    }
-
-    /// Whether all is well only if the launch fails.
-    #[must_use]
-    pub fn must_fail(self) -> bool {
-        self == Self::WriteInvalid
     }
 }
 
@@ -203,6 +199,11 @@ impl Launch {
             Step::Bulk(_) => true,
             Step::Gate => false,
         })
+    }
+
+    /// Whether LEGACY or untyped states are among what was to be sent.
+    pub fn sends_legacy_states(&self) -> bool {
+        self.ledger().sent.iter().any(|sent| sent.state.kind == StateKind::Legacy)
     }
 
     /// Whether the platform would call it a success: exit code 0, and no TRACE ERROR.

@@ -102,7 +102,8 @@ fn settle(
     places: &dyn Places,
 ) -> Row {
     match verdict {
-        Verdict::Pass | Verdict::Elsewhere => row(check, scenario, Outcome::Passed, None),
+        Verdict::Pass => row(check, scenario, Outcome::Passed, None),
+        Verdict::Elsewhere => row(check, scenario, Outcome::Inconclusive, None),
         Verdict::NotApplicable(why) => row(check, scenario, Outcome::NotApplicable, Some(why)),
         Verdict::Inconclusive(why) => row(check, scenario, Outcome::Inconclusive, Some(why)),
         Verdict::Fail(findings) => {

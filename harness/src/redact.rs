@@ -3,9 +3,16 @@
 //!
 //! Replacing happens before anything is judged, so that a check finds a leak by its marker, in
 //! evidence at hand as in evidence loaded from a folder.
+//!
+//! A secret is told as it is by a `print`, in a JSON string by a LOG, in a string within that
+//! string by a LOG of a whole config; and every JSON library escapes in its own way. So a line is
+//! searched as it is and with its escapes taken off, level by level.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
+use memchr::memchr;
+use memchr::memmem::Finder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -16,6 +23,12 @@ pub const MARKER: &str = "[touchdown: secret ";
 
 /// Shorter values cannot be told from chance: they are not searched for.
 const SHORTEST: usize = 8;
+
+/// Shorter lines of a secret of many lines are not searched for by themselves.
+const SHORTEST_LINE: usize = 16;
+
+/// How many levels of JSON escapes are taken off.
+const DEPTH: usize = 3;
 
 /// The secrets of a config.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +44,16 @@ const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').
 #[derive(Debug, Clone)]
 struct Secret {
     pointer: String,
-    /// The value as it may appear: plain, escaped for JSON, encoded for a URL.
-    forms: Vec<Vec<u8>>,
+    /// The value as it may appear where no escapes are left.
+    forms: Vec<Finder<'static>>,
+}
+
+/// Where a secret stands in a text.
+#[derive(Debug, Clone, Copy)]
+struct Span<'a> {
+    start: usize,
+    end: usize,
+    pointer: &'a str,
 }
 
 impl Secrets {
@@ -48,7 +69,7 @@ impl Secrets {
             if value.len() < SHORTEST {
                 all.short.push(pointer);
             } else {
-                all.secrets.push(Secret { pointer, forms: forms(&value) });
+                all.secrets.push(Secret { pointer, forms: finders(&value) });
             }
         }
         all
@@ -74,10 +95,15 @@ impl Secrets {
         pointers
     }
 
-    /// The config without its secrets, the short ones included.
+    /// The config without its secrets, the short ones and those told a second time included.
     #[must_use]
     pub fn config(&self, config: &Value) -> Value {
         let mut config = config.clone();
+        each_string(&mut config, "", &mut |text, _| {
+            if let Cow::Owned(without) = self.replaced(text.as_bytes()) {
+                *text = String::from_utf8_lossy(&without).into_owned();
+            }
+        });
         let pointers = self.secrets.iter().map(|secret| &secret.pointer).chain(&self.short);
         for pointer in pointers {
             if let Some(value) = config.pointer_mut(pointer) {
@@ -93,12 +119,8 @@ impl Secrets {
             return;
         }
         for Output { bytes, .. } in transcript.stdout.iter_mut().chain(&mut transcript.stderr) {
-            for secret in &self.secrets {
-                for form in &secret.forms {
-                    if let Cow::Owned(without) = replace(bytes, form, &marker(&secret.pointer)) {
-                        *bytes = without;
-                    }
-                }
+            if let Cow::Owned(without) = self.replaced(bytes) {
+                *bytes = without;
             }
         }
     }
@@ -106,21 +128,113 @@ impl Secrets {
     /// Replaces secrets in a text.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        let mut transcript = Transcript {
-            stdout: vec![Output { at: 0, bytes: text.as_bytes().to_vec() }],
-            ..Transcript::default()
-        };
-        self.redact(&mut transcript);
-        transcript
-            .stdout
-            .pop()
-            .map(|line| String::from_utf8_lossy(&line.bytes).into_owned())
-            .unwrap_or_default()
+        String::from_utf8_lossy(&self.replaced(text.as_bytes())).into_owned()
     }
+
+    fn replaced<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let spans = self.spans(text);
+        if spans.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = Vec::with_capacity(text.len());
+        let mut from = 0;
+        for Span { start, end, pointer } in spans {
+            out.extend_from_slice(&text[from..start]);
+            out.extend_from_slice(marker(pointer).as_bytes());
+            from = end;
+        }
+        out.extend_from_slice(&text[from..]);
+        Cow::Owned(out)
+    }
+
+    /// Where secrets stand in a text, whatever level of escapes they are found under; in order,
+    /// and none over another.
+    fn spans(&self, text: &[u8]) -> Vec<Span<'_>> {
+        let mut levels = vec![Cow::Borrowed(text)];
+        while levels.len() <= DEPTH
+            && let Some(last) = levels.last()
+            && memchr(b'\\', last).is_some()
+        {
+            levels.push(Cow::Owned(unescaped(last)));
+        }
+        let mut spans: Vec<Span> = Vec::new();
+        for level in levels.iter().rev() {
+            // What was found under this level's escapes is brought to where it stands in it.
+            let mut place = Place { text: level, at: 0, said: 0 };
+            for span in &mut spans {
+                span.start = place.of(span.start);
+                span.end = place.of(span.end);
+            }
+            for Secret { pointer, forms } in &self.secrets {
+                for form in forms {
+                    let length = form.needle().len();
+                    spans.extend(form.find_iter(level).map(|start| Span {
+                        start,
+                        end: start + length,
+                        pointer,
+                    }));
+                }
+            }
+            spans.sort_by_key(|span| (span.start, Reverse(span.end)));
+            spans.dedup_by(|next, kept| {
+                let over = next.start < kept.end;
+                if over {
+                    kept.end = kept.end.max(next.end);
+                }
+                over
+            });
+        }
+        spans
+    }
+}
+
+/// The config without any string that could be a secret, for where nobody said which are.
+#[must_use]
+pub fn without_strings(config: &Value) -> Value {
+    let mut config = config.clone();
+    each_string(&mut config, "", &mut |text, pointer| {
+        if text.len() >= SHORTEST {
+            *text = marker(pointer);
+        }
+    });
+    config
+}
+
+/// Whether a `connectionSpecification` is one in which secrets could be marked.
+#[must_use]
+pub fn can_mark(connection_specification: &Value) -> bool {
+    ["properties", "oneOf", "anyOf", "allOf"].iter().any(|key| {
+        match &connection_specification[key] {
+            Value::Object(properties) => !properties.is_empty(),
+            Value::Array(variants) => !variants.is_empty(),
+            _ => false,
+        }
+    })
 }
 
 fn marker(pointer: &str) -> String {
     format!("{MARKER}{pointer}]")
+}
+
+fn step(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+fn each_string(value: &mut Value, pointer: &str, change: &mut impl FnMut(&mut String, &str)) {
+    match value {
+        Value::String(text) => change(text, pointer),
+        Value::Object(object) => {
+            for (key, value) in object {
+                each_string(value, &step(pointer, key), change);
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                each_string(item, &format!("{pointer}/{at}"), change);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The config's values under properties that a schema, or any of its variants, marks.
@@ -141,8 +255,7 @@ fn find(config: &Value, schema: &Value, pointer: &str, found: &mut Vec<(String, 
         Value::Object(object) => {
             for (key, value) in object {
                 if let Some(property) = schema["properties"].get(key) {
-                    let step = key.replace('~', "~0").replace('/', "~1");
-                    find(value, property, &format!("{pointer}/{step}"), found);
+                    find(value, property, &step(pointer, key), found);
                 }
             }
         }
@@ -155,72 +268,117 @@ fn find(config: &Value, schema: &Value, pointer: &str, found: &mut Vec<(String, 
     }
 }
 
-fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let json = Value::from(secret).to_string();
-    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
-    let json = json.to_owned();
+/// What a secret looks like where no escapes are left: itself, for a URL, for a shell, in base64,
+/// and each of its lines, as they are printed one by one.
+fn finders(secret: &str) -> Vec<Finder<'static>> {
     let url = utf8_percent_encode(secret, URL).to_string();
-    let mut forms = vec![secret.to_owned(), json, url];
-    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    let shell = shell_words::quote(secret);
+    let shell = shell.strip_prefix('\'').and_then(|quoted| quoted.strip_suffix('\''));
+    let mut forms = vec![secret.to_owned(), secret.trim().to_owned(), url.replace("%20", "+"), url];
+    forms.extend(shell.map(str::to_owned));
+    forms.extend(base64(secret.trim().as_bytes()));
+    // A secret that is a JSON text, such as a service account, holds its key's lines escaped.
+    let inner = String::from_utf8_lossy(&unescaped(secret.as_bytes())).into_owned();
+    for text in [secret, &inner] {
+        // The frame of a PEM key is no secret.
+        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
+        let long = lines.filter(|line| line.chars().count() >= SHORTEST_LINE);
+        forms.extend(long.map(str::to_owned));
+    }
+    forms.retain(|form| form.len() >= SHORTEST);
+    forms.sort();
     forms.dedup();
-    forms.into_iter().map(String::into_bytes).collect()
+    forms.iter().map(|form| Finder::new(form).into_owned()).collect()
 }
 
-fn replace<'a>(text: &'a [u8], what: &[u8], with: &str) -> Cow<'a, [u8]> {
-    let mut places = memchr::memmem::find_iter(text, what).peekable();
-    if places.peek().is_none() {
-        return Cow::Borrowed(text);
+/// What any base64 of a text around these bytes holds, in both alphabets: the digits that are
+/// theirs alone, after none, one or two bytes before them.
+fn base64(bytes: &[u8]) -> Vec<String> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut forms = Vec::new();
+    for skipped in [0, 4, 2] {
+        let (mut held, mut bits, mut form) = (0_u32, 0, String::new());
+        for (nth, byte) in bytes.iter().enumerate() {
+            held = held << 8 | u32::from(*byte);
+            bits += if nth == 0 { 8 - skipped } else { 8 };
+            while bits >= 6 {
+                bits -= 6;
+                form.push(char::from(DIGITS[(held >> bits & 63) as usize]));
+            }
+        }
+        forms.push(form.replace('+', "-").replace('/', "_"));
+        forms.push(form);
     }
+    forms
+}
+
+/// A text with one level of JSON escapes taken off, wherever in it they are.
+fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    let mut from = 0;
-    for at in places {
-        out.extend_from_slice(&text[from..at]);
-        out.extend_from_slice(with.as_bytes());
-        from = at + what.len();
+    let mut rest = text;
+    while let Some(plain) = memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..plain]);
+        let (length, said) = escape(&rest[plain..]);
+        out.extend_from_slice(said.encode_utf8(&mut [0; 4]).as_bytes());
+        rest = &rest[plain + length..];
     }
-    out.extend_from_slice(&text[from..]);
-    Cow::Owned(out)
+    out.extend_from_slice(rest);
+    out
+}
+
+/// The length of the escape that a text begins with, and what it says. A backslash that escapes
+/// nothing says itself.
+fn escape(text: &[u8]) -> (usize, char) {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        let all_hex = digits.iter().all(u8::is_ascii_hexdigit);
+        all_hex.then(|| u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok())?
+    };
+    match text.get(1) {
+        Some(b'n') => (2, '\n'),
+        Some(b't') => (2, '\t'),
+        Some(b'r') => (2, '\r'),
+        Some(b'b') => (2, '\u{8}'),
+        Some(b'f') => (2, '\u{c}'),
+        Some(b'u') => {
+            let units = [unit(0), unit(6)].into_iter().map_while(|unit| unit);
+            match char::decode_utf16(units).next() {
+                Some(Ok(said)) => (6 * said.len_utf16(), said),
+                _ => (1, '\\'),
+            }
+        }
+        Some(byte @ (b'"' | b'\\' | b'/' | b'\'')) => (2, char::from(*byte)),
+        _ => (1, '\\'),
+    }
+}
+
+/// A walk along a text to where what it says without escapes stands in it.
+struct Place<'a> {
+    text: &'a [u8],
+    at: usize,
+    /// How much was said up to there.
+    said: usize,
+}
+
+impl Place<'_> {
+    /// Where that which is said from `wanted` on stands; asked in order.
+    fn of(&mut self, wanted: usize) -> usize {
+        loop {
+            let rest = &self.text[self.at..];
+            let ahead = &rest[..rest.len().min(wanted.saturating_sub(self.said))];
+            let plain = memchr(b'\\', ahead);
+            let skipped = plain.unwrap_or(ahead.len());
+            self.at += skipped;
+            self.said += skipped;
+            if plain.is_none() {
+                return self.at;
+            }
+            let (length, said) = escape(&self.text[self.at..]);
+            self.at += length;
+            self.said += said.len_utf8();
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn secrets() -> Secrets {
-        let schema = json!({"properties": {
-            "user": {"type": "string"},
-            "auth": {"oneOf": [
-                {"properties": {"password": {"airbyte_secret": true}}},
-                {"properties": {"pin": {"airbyte_secret": true}}},
-            ]},
-        }});
-        let config =
-            json!({"user": "someone-long", "auth": {"password": "p@ss \"word\"", "pin": "1"}});
-        Secrets::of(&config, &schema)
-    }
-
-    #[test]
-    fn secrets_are_found_in_variants_and_short_ones_are_named() {
-        assert_eq!(secrets().searched(), ["/auth/password"]);
-        assert_eq!(secrets().short, ["/auth/pin"]);
-    }
-
-    #[test]
-    fn every_form_is_replaced() {
-        for leak in [r#"login p@ss "word""#, r#"login p@ss \"word\""#, "login p%40ss%20%22word%22"]
-        {
-            assert_eq!(secrets().text(leak), "login [touchdown: secret /auth/password]", "{leak}");
-        }
-        assert_eq!(secrets().text("nothing 1"), "nothing 1");
-    }
-
-    #[test]
-    fn the_config_is_kept_without_them() {
-        let config = json!({"user": "someone-long", "auth": {"pin": "1"}});
-        assert_eq!(
-            secrets().config(&config),
-            json!({"user": "someone-long", "auth": {"pin": "[touchdown: secret /auth/pin]"}})
-        );
-    }
-}
+mod tests;

@@ -98,32 +98,40 @@ impl Session<'_> {
             }
             jobs.extend(self.failing_write(&scenarios)?);
         }
-        self.carry_out(jobs);
+        let trouble = self.carry_out(jobs);
         self.facts.check = self
             .evidence
             .iter()
             .find(|evidence| evidence.purpose == Purpose::CheckWorking)
             .and_then(|evidence| evidence.launches.first()?.statuses().next())
             .map(|(_, status)| status.clone());
-        self.split(&scenarios)?;
-        Ok(INTERRUPTED.load(Ordering::SeqCst).then_some(Trouble::Interrupted))
+        let trouble = match trouble {
+            Some(trouble) => Some(trouble),
+            None => self.split(&scenarios)?,
+        };
+        Ok(trouble.or(INTERRUPTED.load(Ordering::SeqCst).then_some(Trouble::Interrupted)))
     }
 
-    /// Runs jobs, so many at a time, and keeps their evidence in the order of the jobs.
-    fn carry_out(&mut self, jobs: Vec<Job>) {
+    /// Runs jobs, so many at a time, and keeps their evidence in the order of the jobs. A launch
+    /// that cannot be made ends it: what it would have shown was not seen.
+    fn carry_out(&mut self, jobs: Vec<Job>) -> Option<Trouble> {
         self.runner.plan(jobs.iter().map(Job::launches).sum());
         let count = jobs.len();
         let queue = Mutex::new(jobs.into_iter().enumerate());
         let done = Mutex::new(Vec::with_capacity(count));
+        let failed = Mutex::new(None);
         let work = || {
             while let Some((nth, job)) = queue.lock().ok().and_then(|mut queue| queue.next()) {
-                if INTERRUPTED.load(Ordering::SeqCst) {
+                let is_failed = failed.lock().is_ok_and(|failed| failed.is_some());
+                if is_failed || INTERRUPTED.load(Ordering::SeqCst) {
                     return;
                 }
-                if let Ok(evidence) = self.runner.run(job)
-                    && let Ok(mut done) = done.lock()
-                {
-                    done.push((nth, evidence));
+                match (self.runner.run(job), done.lock(), failed.lock()) {
+                    (Ok(evidence), Ok(mut done), _) => done.push((nth, evidence)),
+                    (Err(error), _, Ok(mut failed)) => {
+                        failed.get_or_insert(Trouble::Subject(error));
+                    }
+                    _ => {}
                 }
             }
         };
@@ -136,6 +144,7 @@ impl Session<'_> {
         let mut done = done.into_inner().unwrap_or_default();
         done.sort_by_key(|(nth, _)| *nth);
         self.evidence.extend(done.into_iter().map(|(_, evidence)| evidence));
+        failed.into_inner().ok().flatten()
     }
 
     /// Asks for the spec, twice. What cannot even do this cannot be tested.
@@ -154,13 +163,14 @@ impl Session<'_> {
             }
         }
         self.evidence.push(first);
-        if let Ok(again) = self.runner.run(Job::bare("spec-stdin-open", Purpose::SpecInputHeldOpen))
+        let again = match self.runner.run(Job::bare("spec-stdin-open", Purpose::SpecInputHeldOpen))
         {
-            let launch = again.launches.first();
-            self.facts.spec_again =
-                launch.and_then(|launch| launch.specs().next()).map(|(_, spec)| spec.clone());
-            self.evidence.push(again);
-        }
+            Ok(evidence) => evidence,
+            Err(error) => return Some(Trouble::Subject(error)),
+        };
+        let spec = again.launches.first().and_then(|launch| launch.specs().next());
+        self.facts.spec_again = spec.map(|(_, spec)| spec.clone());
+        self.evidence.push(again);
         None
     }
 
@@ -257,7 +267,7 @@ impl Session<'_> {
 
     /// Where scenarios that travelled together failed, each is run alone, so that one of them
     /// cannot hide the others.
-    fn split(&mut self, scenarios: &[Scenario]) -> Result<(), SessionError> {
+    fn split(&mut self, scenarios: &[Scenario]) -> Result<Option<Trouble>, SessionError> {
         let failed = self.evidence.iter().position(|evidence| {
             evidence.purpose == Purpose::Write
                 && evidence.members.len() > 1
@@ -267,7 +277,7 @@ impl Session<'_> {
                         && !launch.everything_came()
                 })
         });
-        let Some(failed) = failed else { return Ok(()) };
+        let Some(failed) = failed else { return Ok(None) };
         let members: HashSet<String> =
             self.evidence[failed].members.iter().map(|m| m.scenario.clone()).collect();
         let mut jobs = Vec::new();
@@ -279,8 +289,7 @@ impl Session<'_> {
         }
         // What landed is judged by the scenarios alone.
         self.evidence[failed].members.clear();
-        self.carry_out(jobs);
-        Ok(())
+        Ok(self.carry_out(jobs))
     }
 
     fn conclude(self, trouble: Option<Trouble>, start: Instant) -> Report {

@@ -108,7 +108,7 @@ faults! {
     OverwriteDropsStrangers "overwrite-drops-strangers" "overwrite clears the whole namespace, other streams too"
     DedupWithinBatch "dedup-within-batch" "a sync's records are deduplicated among themselves, and not against the table"
     LastArrivalWins "last-arrival-wins" "the last record to arrive wins, whatever its cursor says"
-    IgnoreDeletes "ignore-deletes" "_ab_cdc_deleted_at is a column like any other"
+    IgnoreDeletes "ignore-deletes" "a delete comes without its other columns, and is skipped as incomplete"
     InsertOnTie "insert-on-tie" "a row is updated where the cursor is greater, and inserted otherwise"
 
     // write: states

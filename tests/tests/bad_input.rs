@@ -12,8 +12,11 @@
 mod bench;
 
 use std::fs;
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use bench::{Bench, REFERENCE, assert_none};
+use bench::{Bench, LONGEST, REFERENCE, TOUCHDOWN, assert_none};
 use serde_json::Value;
 
 /// The outcomes of a check over all its rows.
@@ -324,4 +327,55 @@ fn a_readback_that_never_ends() {
     ]);
     ended.says(2, &["The read-back does not work:", "printed nothing for 1 s"]);
     assert_none("cmdline", |line| line.starts_with(b"sleep\x0086431"));
+}
+
+#[test]
+fn a_readback_that_leaves_a_process_behind() {
+    let bench = Bench::new();
+    let command = format!("'{REFERENCE}'");
+    bench.file("read.sh", &format!("setsid sleep 86432 & exec '{REFERENCE}' read \"$@\""));
+    let args = ["--command", &command, "--readback", "sh read.sh", "--run", "append-one-stream"];
+    bench.run(&args).says(0, &["conformant"]);
+    assert_none("cmdline", |line| line.starts_with(b"sleep\x0086432"));
+}
+
+// Interruptions.
+
+/// Runs touchdown, and interrupts it so many times once there is a file `begun`.
+fn interrupted(bench: &Bench, args: &[&str], times: usize) -> Output {
+    let mut touchdown = Command::new(TOUCHDOWN);
+    touchdown.args(["run", "--config", "config.json", "--run", "append-one-stream"]).args(args);
+    touchdown.current_dir(bench.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let touchdown = touchdown.spawn().unwrap();
+    let deadline = Instant::now() + LONGEST;
+    while !bench.path("begun").exists() && Instant::now() < deadline {
+        sleep(Duration::from_millis(5));
+    }
+    for _ in 0..times {
+        Command::new("kill").args(["-INT", &touchdown.id().to_string()]).status().unwrap();
+    }
+    touchdown.wait_with_output().unwrap()
+}
+
+#[test]
+fn an_interrupted_readback() {
+    let bench = Bench::new();
+    let command = format!("'{REFERENCE}'");
+    let readback = "sh -c 'touch begun; sleep 86433 & wait'";
+    let output = interrupted(&bench, &["--command", &command, "--readback", readback], 1);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        told.contains("the run was interrupted") && !told.contains("printed nothing"),
+        "{told}"
+    );
+    assert_none("cmdline", |line| line.starts_with(b"sleep\x0086433"));
+}
+
+#[test]
+fn a_run_interrupted_twice() {
+    let bench = Bench::new();
+    let command = bench.writes_by("trap '' INT; touch begun; setsid sleep 86434 & sleep 86434");
+    let output = interrupted(&bench, &["--command", &command], 2);
+    assert!(!output.status.success());
+    assert_none("cmdline", |line| line.starts_with(b"sleep\x0086434"));
 }

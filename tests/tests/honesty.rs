@@ -181,6 +181,44 @@ fn secrets_of_the_unreachable_config_never_leave_either() {
     }
 }
 
+#[test]
+fn secrets_never_leave_however_they_are_told() {
+    // Logged within a string of a string, and given a second time by --env.
+    const SECRET: &str = "it's \"k\u{f6}y\" a=b&c/d\n0123456789abcdef0123456789\n";
+    let bench = Bench::new();
+    let config =
+        serde_json::json!({"path": bench.path("db.sqlite"), "passphrase": SECRET}).to_string();
+    bench.file("config.json", &config);
+    let token = format!("TOK={SECRET}");
+    let fault = ["--command", REFERENCE, "--env", "FAULT=log-config", "--env", &token];
+    let ended = bench.run(&[&fault[..], &["--report-json", "report.json"]].concat());
+    ended.says(1, &["output-secret-leaked", "[touchdown: secret /passphrase]"]);
+    let script = fs::read_to_string(bench.path("touchdown-out/together/repeat.sh")).unwrap();
+    assert!(script.contains("TOK=[touchdown: secret /passphrase]"), "{script}");
+    for file in files_below(bench.folder.path()) {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+        let ours = file == bench.path("config.json");
+        for part in ["a=b&c/d", "0123456789abcdef0123456789"] {
+            assert!(ours || !text.contains(part), "{} holds {part}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_config_of_which_nobody_said_what_is_secret_is_kept_without_its_strings() {
+    let bench = Bench::new();
+    bench.file("subject.sh", r#"echo '{"type":"SPEC","spec":{}}'"#);
+    bench.run(&["--command", "sh subject.sh"]).says(1, &["not conformant"]);
+    let configs = files_below(&bench.path("touchdown-out")).into_iter();
+    let configs: Vec<_> = configs.filter(|file| file.ends_with("config.json")).collect();
+    assert!(!configs.is_empty());
+    for config in configs {
+        let text = fs::read_to_string(&config).unwrap();
+        assert!(!text.contains("open sesame"), "{text}");
+        assert!(text.contains("[touchdown: secret /passphrase]"), "{text}");
+    }
+}
+
 // What was kept says the same again.
 
 fn is_judged_the_same_again(fault: &str, checks: &[&str], more: &[&str]) {

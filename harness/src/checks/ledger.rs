@@ -1,6 +1,7 @@
 //! The ledger of states: what was sent, what came back, and which belongs to which.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
@@ -232,7 +233,8 @@ impl Content {
     fn key(&self) -> String {
         let mut key = format!("{:?}", self.kind);
         for (of, blob) in &self.blobs {
-            key.push_str(&format!("\u{1f}{of:?}\u{1f}"));
+            // Writing to a string cannot fail.
+            let _ = write!(key, "\u{1f}{of:?}\u{1f}");
             match &blob.0 {
                 Ok(value) => json::write_canonical(value, &mut key),
                 Err(text) => key.push_str(text),

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Kind;
 use crate::evidence::{Evidence, Facts, Launch, Purpose};
-use crate::transcript::Output;
+use crate::transcript::{Output, Stop};
 
 /// How much a rule weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +90,14 @@ pub enum Judge {
 pub const ANY: &[Purpose] = &[
     Purpose::Spec,
     Purpose::SpecInputHeldOpen,
+    Purpose::CheckWorking,
+    Purpose::CheckInvalid,
+    Purpose::CheckUnreachable,
+    Purpose::Write,
+    Purpose::WriteInvalid,
+];
+/// Launches that are given a config.
+pub const CONFIGURED: &[Purpose] = &[
     Purpose::CheckWorking,
     Purpose::CheckInvalid,
     Purpose::CheckUnreachable,
@@ -248,6 +256,12 @@ impl Check {
                 .iter()
                 .enumerate()
                 .map(|(nth, launch)| match judge(launch, facts) {
+                    // What we broke off ourselves is no fault of the subject's.
+                    Verdict::Fail(_)
+                        if launch.transcript.end.stopped == Some(Stop::Interrupted) =>
+                    {
+                        Verdict::inconclusive("the run was interrupted")
+                    }
                     Verdict::Fail(mut findings) => {
                         for finding in &mut findings {
                             finding.launch = Some(nth);

@@ -1,14 +1,16 @@
 //! What every operation prints: one protocol message a line, and nothing that is none of the
 //! platform's business.
 
+mod lines;
+
 use serde_json::Value;
 
-use super::{ANY, Check, Finding, Judge, Level, Verdict, WRITES};
+use super::{ANY, CONFIGURED, Check, Finding, Judge, Level, Verdict, WRITES};
 use crate::evidence::{Facts, Launch};
 use crate::protocol::Operation;
 use crate::protocol::json;
-use crate::protocol::line::{Fault, Line};
-use crate::protocol::message::{Body, Kind, Message, TypeFault};
+use crate::protocol::line::Line;
+use crate::protocol::message::{Body, Kind, Message};
 use crate::protocol::schema;
 use crate::redact;
 
@@ -24,7 +26,7 @@ pub const CHECKS: &[Check] = &[
         proved_by: "print-timings",
         companions: &[],
         on: ANY,
-        judge: Judge::Launch(not_json),
+        judge: Judge::Launch(lines::not_json),
     },
     Check {
         id: "output-two-messages-on-a-line",
@@ -36,7 +38,7 @@ pub const CHECKS: &[Check] = &[
         proved_by: "join-messages",
         companions: &[],
         on: ANY,
-        judge: Judge::Launch(two_messages),
+        judge: Judge::Launch(lines::two_messages),
     },
     Check {
         id: "output-unknown-type",
@@ -48,7 +50,7 @@ pub const CHECKS: &[Check] = &[
         proved_by: "unknown-message-type",
         companions: &[],
         on: ANY,
-        judge: Judge::Launch(unknown_type),
+        judge: Judge::Launch(lines::unknown_type),
     },
     Check {
         id: "output-type-case",
@@ -96,7 +98,7 @@ pub const CHECKS: &[Check] = &[
         proved_by: "latin1-log",
         companions: &[],
         on: ANY,
-        judge: Judge::Launch(not_utf8),
+        judge: Judge::Launch(lines::not_utf8),
     },
     Check {
         id: "output-not-strict-json",
@@ -108,7 +110,7 @@ pub const CHECKS: &[Check] = &[
         proved_by: "nan-in-log",
         companions: &[],
         on: ANY,
-        judge: Judge::Launch(not_strict_json),
+        judge: Judge::Launch(lines::not_strict_json),
     },
     Check {
         id: "output-carriage-return",
@@ -120,7 +122,7 @@ pub const CHECKS: &[Check] = &[
         proved_by: "carriage-return",
         companions: &[],
         on: ANY,
-        judge: Judge::Launch(carriage_return),
+        judge: Judge::Launch(lines::carriage_return),
     },
     Check {
         id: "output-logged-record",
@@ -167,7 +169,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/output-secret-leaked.md"),
         proved_by: "log-config",
         companions: &[],
-        on: ANY,
+        on: CONFIGURED,
         judge: Judge::Launch(secret_leaked),
     },
     Check {
@@ -196,17 +198,6 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-/// Judges line by line; without any line there is nothing to judge.
-fn each_line(launch: &Launch, fault: impl Fn(&Line) -> Option<String>) -> Verdict {
-    if launch.lines().iter().all(Line::is_blank) {
-        return Verdict::inconclusive("it printed nothing on stdout");
-    }
-    let findings = launch.lines().iter().enumerate().filter_map(|(at, line)| {
-        fault(line).map(|message| Finding::on_stdout(message, launch, at))
-    });
-    Verdict::from_findings(findings.collect())
-}
-
 /// Judges message by message.
 fn each_message(launch: &Launch, fault: impl Fn(&Message) -> Option<String>) -> Verdict {
     if !launch.spoke() {
@@ -216,51 +207,6 @@ fn each_message(launch: &Launch, fault: impl Fn(&Message) -> Option<String>) -> 
         .messages()
         .filter_map(|(at, m)| fault(m).map(|message| Finding::on_stdout(message, launch, at)));
     Verdict::from_findings(findings.collect())
-}
-
-fn not_json(launch: &Launch, _: &Facts) -> Verdict {
-    let cut_off = launch.transcript.end.stopped;
-    each_line(launch, |line| {
-        line.faults.iter().find_map(|fault| match fault {
-            Fault::NotJson(_) if line.text.contains("\u{1b}[") => Some(
-                "a line with terminal colours is no JSON: is a logger writing to stdout?".into(),
-            ),
-            Fault::NotJson(_) if line.text.starts_with("Traceback") => {
-                Some("a Python traceback on stdout: exceptions belong into a TRACE".into())
-            }
-            Fault::NotJson(error) => Some(match cut_off {
-                Some(stop) => format!("a line is no JSON ({stop})"),
-                None => format!("a line is no JSON: {error}"),
-            }),
-            Fault::NotObject => Some("a line is JSON, but no object".into()),
-            Fault::Type(TypeFault::Missing) => Some(if line.text.contains("stream_descriptor") {
-                "a state without its envelope {\"type\":\"STATE\",\"state\":…}".into()
-            } else {
-                "a line is a JSON object without a type: no protocol message".to_owned()
-            }),
-            _ => None,
-        })
-    })
-}
-
-fn two_messages(launch: &Launch, _: &Facts) -> Verdict {
-    each_line(launch, |line| {
-        line.faults.iter().find_map(|fault| match fault {
-            Fault::Several(at) => Some(format!("a second message begins at byte {at} of a line")),
-            _ => None,
-        })
-    })
-}
-
-fn unknown_type(launch: &Launch, _: &Facts) -> Verdict {
-    each_line(launch, |line| {
-        line.faults.iter().find_map(|fault| match fault {
-            Fault::Type(TypeFault::Unknown(name)) => {
-                Some(format!("{name:?} is none of the protocol's message types"))
-            }
-            _ => None,
-        })
-    })
 }
 
 fn type_case(launch: &Launch, _: &Facts) -> Verdict {
@@ -331,31 +277,6 @@ fn told_elsewhere(message: &Message, violation: &schema::Violation) -> bool {
         .any(|own| pointer.starts_with(own)),
         _ => false,
     }
-}
-
-fn not_utf8(launch: &Launch, _: &Facts) -> Verdict {
-    each_line(launch, |line| {
-        line.faults.iter().find_map(|fault| match fault {
-            Fault::NotUtf8(at) => Some(format!("byte {at} of a line is not UTF-8")),
-            _ => None,
-        })
-    })
-}
-
-fn not_strict_json(launch: &Launch, _: &Facts) -> Verdict {
-    each_line(launch, |line| {
-        line.faults.iter().find_map(|fault| match fault {
-            Fault::NotStrict(what) => Some(what.clone()),
-            _ => None,
-        })
-    })
-}
-
-fn carriage_return(launch: &Launch, _: &Facts) -> Verdict {
-    each_line(launch, |line| {
-        let text = line.text.strip_suffix('\r').unwrap_or(&line.text);
-        text.contains('\r').then(|| "a carriage return stands inside a line".to_owned())
-    })
 }
 
 /// Log messages that hold a RECORD message: found by its shape, not by any value, since a log may

@@ -6,7 +6,7 @@ use super::state::name;
 use super::{Check, Finding, Judge, Level, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
 use crate::protocol::json::{Numbers, is_integer, same_number};
-use crate::protocol::message::{Object, State};
+use crate::protocol::message::{Object, State, StateKind};
 
 /// The rows of this family.
 pub const CHECKS: &[Check] = &[
@@ -73,9 +73,11 @@ fn each(
     let mut seen = false;
     let mut findings = Vec::new();
     for came in &ledger.came {
-        let Some(sent) = came.sent.map(|at| &ledger.sent[at]) else {
+        // LEGACY states are older than counts.
+        let Some(sent) = came.sent.map(|at| &ledger.sent[at]) else { continue };
+        if sent.state.kind == StateKind::Legacy {
             continue;
-        };
+        }
         seen = true;
         if let Some(message) = fault(&came.state, counts(&came.state), sent.records) {
             findings.push(Finding::on_stdout(message, launch, came.line));

@@ -120,7 +120,7 @@ fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {
         };
         let why = if gate.mid_line && gate.stdout_bytes.is_multiple_of(BUFFER_GRAIN) {
             format!("in the middle of a line, after exactly {} bytes", gate.stdout_bytes)
-        } else if let Some(size) = filled_buffer(&transcript.stdout) {
+        } else if let Some(size) = filled_buffer(&transcript.stdout[..=rest]) {
             format!("each time where the next line no longer fit into {size} bytes")
         } else {
             continue;
@@ -140,8 +140,8 @@ fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {
     Verdict::from_findings(findings)
 }
 
-/// The size of a buffer that takes whole lines, if every burst of output but the last ended where
-/// the next line would no longer have fit into one. At least three bursts have to say so: fewer
+/// The size of a buffer that takes whole lines, if every burst of output before the last line ended
+/// where the next line would no longer have fit into one. At least three bursts have to say so: fewer
 /// may do it by chance.
 fn filled_buffer(lines: &[Output]) -> Option<usize> {
     let ends: Vec<usize> =

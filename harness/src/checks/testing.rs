@@ -122,8 +122,8 @@ pub fn record(stream: &str) -> String {
 }
 
 /// A state as it comes back, with `destinationStats`.
-pub fn counted(state: &str, stats: &str) -> String {
-    let open = state.strip_suffix("}}").unwrap();
+pub fn counted(line: &str, stats: &str) -> String {
+    let open = line.strip_suffix("}}").unwrap();
     format!(r#"{open},"destinationStats":{stats}}}}}"#)
 }
 

@@ -73,10 +73,13 @@ fn differing(kept: &[Row], now: &[Row]) -> Vec<String> {
             .collect()
     };
     let (kept, now) = (essence(kept), essence(now));
+    let news = now.keys().filter(|place| !kept.contains_key(*place));
+    let news = news.map(|(check, scenario)| format!("{check} in {scenario}"));
     kept.iter()
         // A check that was not wanted then was not judged then.
         .filter(|(_, (outcome, _))| *outcome != Outcome::NotSelected)
         .filter(|(place, verdict)| now.get(*place) != Some(verdict))
         .map(|((check, scenario), _)| format!("{check} in {scenario}"))
+        .chain(news)
         .collect()
 }

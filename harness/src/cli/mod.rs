@@ -72,8 +72,9 @@ impl Exit {
     fn of(report: &Report) -> Self {
         match &report.trouble {
             Some(Trouble::Subject(_)) => Self::Subject,
-            Some(Trouble::Readback(_) | Trouble::Evidence(_)) => Self::Usage,
+            // A broken rule stays one, whatever else went wrong.
             _ if report.failures().next().is_some() => Self::Broken,
+            Some(Trouble::Readback(_) | Trouble::Evidence(_)) => Self::Usage,
             Some(Trouble::Interrupted) => Self::Subject,
             None => Self::Conformant,
         }

@@ -19,6 +19,7 @@ use crate::scenario::load;
 use crate::scenario::names::Names;
 use crate::session;
 use crate::subject::command::Subject;
+use crate::subject::group::end_all;
 use crate::subject::{INTERRUPTED, Limits};
 
 const EXAMPLES: &str = "\
@@ -140,6 +141,7 @@ pub fn run(args: &Args) -> Exit {
     let _ = ctrlc::set_handler(|| {
         // A second time, whoever waits has waited long enough.
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            end_all();
             std::process::exit(130);
         }
     });

@@ -3,22 +3,21 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
-use std::os::unix::process::CommandExt;
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::Path;
-use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 
 use crate::evidence::{Landed, Rows};
 use crate::protocol::message::Descriptor;
 use crate::redact::Secrets;
 use crate::subject::INTERRUPTED;
 use crate::subject::command::Subject;
+use crate::subject::group::Group;
+use crate::subject::output::Progress;
+use crate::subject::pipe::Pipe;
 
 /// How much of a failing read-back's stderr is shown.
 const SHOWN: usize = 500;
@@ -54,44 +53,44 @@ impl Readback {
             args.extend(["--namespace".into(), namespace.into()]);
         }
         let shown = self.command.shown();
-        let mut child = self
-            .command
-            .command(&args)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("`{shown}` could not be started: {error}"))?;
-        let stdout = child.stdout.take();
-        let stderr = child.stderr.take();
-        let group = i32::try_from(child.id()).unwrap_or(i32::MAX);
-        let (rows, over) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (copied, told, status, stopped) = thread::scope(|scope| {
+        let (mut child, group) = Group::spawn(
+            self.command
+                .command(&args)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        )
+        .map_err(|error| format!("`{shown}` could not be started: {error}"))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (rows, progress) = (AtomicU64::new(0), Progress::default());
+        let (copied, told, ended) = thread::scope(|scope| {
+            let (rows, progress, group) = (&rows, &progress, &group);
             let told = scope.spawn(move || {
                 let mut text = Vec::new();
                 if let Some(stderr) = stderr {
                     // What cannot be read is not shown; the exit code still counts.
-                    let _ = stderr.take(1 << 20).read_to_end(&mut text);
+                    let _ = Pipe::new(stderr, progress).take(1 << 20).read_to_end(&mut text);
                 }
                 text
             });
-            let stopped = scope.spawn(|| watch(group, self.within, &rows, &over));
-            let copied = stdout.map_or(Ok(()), |stdout| copy_rows(stdout, into, &rows));
-            if copied.is_err() {
-                // Nobody reads its output any more: it may wait for that for ever.
-                let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-            }
-            let status = child.wait();
-            let told = told.join().unwrap_or_default();
-            over.store(true, Ordering::SeqCst);
-            (copied, told, status, stopped.join().unwrap_or(false))
+            let copied = scope.spawn(move || {
+                let copied = stdout
+                    .map_or(Ok(()), |stdout| copy_rows(Pipe::new(stdout, progress), into, rows));
+                if copied.is_err() {
+                    // Nobody reads its output any more: it may wait for that for ever.
+                    group.kill();
+                }
+                copied
+            });
+            let ended = watch(&mut child, group, self.within, rows);
+            progress.end();
+            // A process that stays behind may hold the pipes open: it goes before they are waited
+            // for. It is no matter to report: the read-back is not what is tested.
+            let _ = group.reap();
+            let copied = copied.join().unwrap_or_else(|_| Err("its output was not read".into()));
+            (copied, told.join().unwrap_or_default(), ended)
         });
-        if stopped {
-            let limit = self.within.as_secs_f64();
-            return Err(format!("`{shown}` printed nothing for {limit} s, and did not end"));
-        }
-        let status = status.map_err(|error| format!("`{shown}`: {error}"))?;
+        let status = ended.map_err(|why| format!("`{shown}` {why}"))?;
         copied.map_err(|why| format!("`{shown}`: {why}"))?;
         if !status.success() {
             let told = String::from_utf8_lossy(&told);
@@ -103,30 +102,48 @@ impl Readback {
     }
 }
 
-/// Ends a read-back that goes without a row for so long, and tells that it did. Returns once it is
-/// over.
-fn watch(group: i32, within: Duration, rows: &AtomicU64, over: &AtomicBool) -> bool {
+/// Waits for a read-back to end, and ends one that goes without a row for so long. The error is why
+/// it did not end by itself.
+fn watch(
+    child: &mut Child,
+    group: &Group,
+    within: Duration,
+    rows: &AtomicU64,
+) -> Result<ExitStatus, String> {
     let (mut seen, mut moved) = (0, Instant::now());
-    while !over.load(Ordering::SeqCst) {
+    let why = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Ok(status),
+            Ok(None) => {}
+            Err(error) => break format!("could not be waited for: {error}"),
+        }
         let now = rows.load(Ordering::SeqCst);
         if now != seen {
             (seen, moved) = (now, Instant::now());
         }
-        if moved.elapsed() > within || INTERRUPTED.load(Ordering::SeqCst) {
-            // It may have ended in this very moment.
-            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-            return true;
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            break "was ended: the run was interrupted".to_owned();
+        }
+        if moved.elapsed() > within {
+            let limit = within.as_secs_f64();
+            break format!("printed nothing for {limit} s, and did not end");
         }
         thread::sleep(Duration::from_millis(5));
-    }
-    false
+    };
+    group.kill();
+    // What was killed is collected; there is nothing more to learn from it.
+    let _ = child.wait();
+    Err(why)
 }
 
-/// Copies rows to a file, line by line, and counts them. A line that is no JSON object ends it: there is no use in
-/// reading on.
+/// Copies rows to a file, line by line, and counts them. A line that is no JSON object ends it:
+/// there is no use in reading on.
 fn copy_rows(from: impl Read, into: &Path, rows: &AtomicU64) -> Result<(), String> {
     use std::io::BufRead;
-    let say = |error: std::io::Error| error.to_string();
+    let say = |error: std::io::Error| match error.kind() {
+        ErrorKind::TimedOut => "a process that it left behind holds its output open".to_owned(),
+        _ => error.to_string(),
+    };
     let mut reader = std::io::BufReader::with_capacity(256 << 10, from);
     let mut writer = BufWriter::with_capacity(256 << 10, File::create(into).map_err(say)?);
     let mut line = Vec::new();
@@ -191,5 +208,14 @@ mod tests {
         assert!(text.contains("line 1 of its output is no JSON object: hello"), "{text}");
         let stuck = read("echo '{}'; sleep 60 & wait").unwrap_err();
         assert!(stuck.contains("printed nothing for 2 s"), "{stuck}");
+    }
+
+    #[test]
+    fn a_process_left_behind_is_not_waited_for() {
+        let began = Instant::now();
+        assert_eq!(read("setsid sleep 63 & echo '{}'").unwrap(), ["{}"]);
+        let hidden = read("env -i setsid sleep 15 & echo '{}'").unwrap_err();
+        assert!(hidden.contains("holds its output open"), "{hidden}");
+        assert!(began.elapsed() < Duration::from_secs(10));
     }
 }

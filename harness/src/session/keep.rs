@@ -13,6 +13,7 @@ use crate::evidence::{Evidence, Purpose};
 use crate::folder;
 use crate::judging::{Judged, Places};
 use crate::protocol::Operation;
+use crate::redact;
 
 /// Makes sure that evidence can be kept there, as it would be too late after all launches, and
 /// removes what an earlier run has kept: its folders would be taken for this run's.
@@ -82,7 +83,7 @@ impl<'a> Kept<'a> {
 
     /// The config that a trial was given, its secrets replaced.
     fn config(&self, evidence: &Evidence) -> Option<Value> {
-        let Session { plan, bad_configs, .. } = self.session;
+        let Session { plan, facts, bad_configs, .. } = self.session;
         let bad = bad_configs.iter().find(|(id, ..)| {
             // A write that has to fail is given the first config that violates the spec.
             *id == evidence.trial
@@ -93,7 +94,11 @@ impl<'a> Kept<'a> {
             (None, Some(config)) => &config.value,
             (None, None) => return None,
         };
-        let mut config = self.session.runner.redacted(config);
+        let marked = facts.connection_specification().is_some_and(redact::can_mark);
+        let mut config = match marked {
+            true => self.session.runner.redacted(config),
+            false => redact::without_strings(config),
+        };
         // The reference destination's own folder is gone after the run.
         if plan.is_reference
             && evidence.purpose != Purpose::CheckUnreachable
@@ -105,7 +110,15 @@ impl<'a> Kept<'a> {
         Some(config)
     }
 
-    /// The shell line that repeats a launch without us.
+    /// A text without the secrets of the configs.
+    pub fn text(&self, text: &str) -> String {
+        match self.session.runner.redacted(&Value::from(text)) {
+            Value::String(text) => text,
+            _ => String::new(),
+        }
+    }
+
+    /// The shell line that repeats a launch without us; where it held a secret, a marker stands.
     fn repeat(&self, trial: &str, launch: usize) -> Option<String> {
         let Session { plan, evidence, .. } = self.session;
         let of = evidence.iter().find(|evidence| evidence.trial == trial)?;
@@ -128,7 +141,8 @@ impl<'a> Kept<'a> {
             config.as_deref(),
             is_write.then_some(catalog.as_path()),
         );
-        Some(plan.subject.shell_line(&args, is_write.then_some(messages.as_path())))
+        let line = plan.subject.shell_line(&args, is_write.then_some(messages.as_path()));
+        Some(self.text(&line))
     }
 }
 

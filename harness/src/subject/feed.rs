@@ -42,7 +42,6 @@ pub fn feed(
     let mut feeder = Feeder {
         input,
         gathered: Vec::with_capacity(GATHER * 2),
-        states: 0,
         start,
         progress,
         fed: Fed::default(),
@@ -57,8 +56,6 @@ pub fn feed(
 struct Feeder<'a, W> {
     input: W,
     gathered: Vec<u8>,
-    /// States sent so far.
-    states: u64,
     start: Instant,
     progress: &'a Progress,
     fed: Fed,
@@ -70,7 +67,7 @@ impl<W: Write + AsFd> Feeder<'_, W> {
             self.fed.written.push(since(self.start));
             match step {
                 Step::Message(sent) => {
-                    self.states += u64::from(matches!(sent.body, SentBody::State(_)));
+                    self.sends(matches!(sent.body, SentBody::State(_)));
                     self.gathered.extend_from_slice(sent.line.as_bytes());
                     self.gathered.push(b'\n');
                     if self.gathered.len() >= GATHER {
@@ -80,44 +77,54 @@ impl<W: Write + AsFd> Feeder<'_, W> {
                 Step::Bulk(bulk) => {
                     self.flush()?;
                     bulk.write(|bytes, is_state| {
-                        self.states += u64::from(is_state);
+                        self.sends(is_state);
                         self.write(bytes)
                     })?;
                 }
                 Step::Gate => {
                     self.flush()?;
-                    self.gate(limits);
+                    self.gate(limits.gate);
                 }
             }
         }
         self.flush()
     }
 
-    fn gate(&mut self, limits: Limits) {
-        self.wait_until_read(limits.idle);
+    fn sends(&self, is_state: bool) {
+        self.progress.sent.fetch_add(u64::from(is_state), Ordering::SeqCst);
+    }
+
+    fn gate(&mut self, quiet: Duration) {
+        self.wait_until_read();
+        let sent = self.progress.sent.load(Ordering::SeqCst);
         let began = since(self.start);
         self.progress.held.store(true, Ordering::SeqCst);
-        self.progress.wait_for_states(self.states, limits.gate);
+        self.progress.wait_for_states(sent, quiet);
         let ended = since(self.start);
-        self.progress.moved.store(ended, Ordering::SeqCst);
+        self.progress.moved(self.start);
         self.progress.held.store(false, Ordering::SeqCst);
         self.fed.gates.push(Gate {
             began,
             ended,
-            states_sent: self.states,
+            states_sent: sent,
             states_back: self.progress.states(),
             stdout_bytes: self.progress.bytes.load(Ordering::SeqCst),
             mid_line: self.progress.mid_line.load(Ordering::SeqCst),
         });
     }
 
-    /// Waits until the subject has read all that was written: a slow start is not silence.
-    fn wait_until_read(&self, limit: Duration) {
-        let began = Instant::now();
+    /// Waits until the subject has read all that was written: a slow start is not silence. The
+    /// watch ends one that reads no more.
+    fn wait_until_read(&self) {
+        let mut before = u64::MAX;
         while !self.progress.over.load(Ordering::SeqCst)
-            && began.elapsed() < limit
-            && rustix::io::ioctl_fionread(&self.input).is_ok_and(|unread| unread > 0)
+            && let Ok(unread) = rustix::io::ioctl_fionread(&self.input)
+            && unread > 0
         {
+            if unread < before {
+                before = unread;
+                self.progress.moved(self.start);
+            }
             thread::sleep(Duration::from_millis(2));
         }
     }
@@ -136,7 +143,7 @@ impl<W: Write + AsFd> Feeder<'_, W> {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     bytes = &bytes[count..];
-                    self.progress.moved.store(since(self.start), Ordering::SeqCst);
+                    self.progress.moved(self.start);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

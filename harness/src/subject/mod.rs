@@ -1,11 +1,13 @@
 //! The subject: the destination under test, and how to start it.
 //!
 //! [`process`] launches it once and records what happens; [`feed`] writes its input; [`output`]
-//! reads what it prints, both through a [`pipe`]; [`leftovers`] finds processes that outlive it.
+//! reads what it prints, both through a [`pipe`]; its processes are a [`group`], and
+//! [`leftovers`] finds those that outlive it.
 //! None of them judges.
 
 pub mod command;
 pub mod feed;
+pub mod group;
 pub mod leftovers;
 pub mod output;
 pub mod pipe;
@@ -36,7 +38,7 @@ impl Default for Limits {
             line: 64 << 20,
             output: 256 << 20,
             lines: 200_000,
-            gate: Duration::from_millis(400),
+            gate: Duration::from_secs(1),
         }
     }
 }

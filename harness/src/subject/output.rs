@@ -26,8 +26,10 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// Whether stdout has stopped in the middle of a line.
     pub mid_line: AtomicBool,
-    /// When the input last moved, or ended.
-    pub moved: AtomicU64,
+    /// States sent so far.
+    pub sent: AtomicU64,
+    /// When the subject last moved: read, was told the end of its input, or acknowledged.
+    moved: AtomicU64,
     /// Set while the input is held on purpose: the subject is not to blame for the time.
     pub held: AtomicBool,
     /// Set once the process is gone, or has to go.
@@ -43,9 +45,24 @@ impl Progress {
         self.states.lock().map_or(0, |states| *states)
     }
 
-    fn state_came(&self) {
+    /// Tells that the subject has moved.
+    pub fn moved(&self, start: Instant) {
+        self.moved.fetch_max(since(start), Ordering::SeqCst);
+    }
+
+    /// When the subject last moved.
+    #[must_use]
+    pub fn last_moved(&self) -> Micros {
+        self.moved.load(Ordering::SeqCst)
+    }
+
+    /// Only as many states as were sent are progress: other output can go on for ever.
+    fn state_came(&self, start: Instant) {
         if let Ok(mut states) = self.states.lock() {
             *states += 1;
+            if *states <= self.sent.load(Ordering::SeqCst) {
+                self.moved(start);
+            }
         }
         self.came.notify_all();
     }
@@ -114,7 +131,7 @@ pub fn read_lines(
                 pending.extend_from_slice(&rest[..end]);
                 let bytes = std::mem::take(&mut pending);
                 if is_stdout && memchr::memmem::find(&bytes, b"\"STATE\"").is_some() {
-                    progress.state_came();
+                    progress.state_came(start);
                 }
                 lines.push(Output { at, bytes });
                 rest = &rest[end + 1..];

@@ -3,30 +3,26 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use wait4::{ResUse, Wait4};
 
 use crate::scenario::Step;
 use crate::transcript::{End, Stop, Transcript};
 
-use super::command::{MARKER, Subject};
+use super::command::Subject;
 use super::feed::{self, Fed};
+use super::group::Group;
 use super::output::{Progress, read_lines, since};
 use super::pipe::Pipe;
-use super::{INTERRUPTED, Limits, leftovers};
+use super::{INTERRUPTED, Limits};
 
 /// How often the watch looks at the clock.
 const TICK: Duration = Duration::from_millis(50);
-/// How long a helper process may take to end after its parent.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// What the subject gets on stdin.
 #[derive(Debug, Clone, Copy)]
@@ -45,17 +41,10 @@ pub fn launch(
     stdin: Stdin,
     limits: Limits,
 ) -> io::Result<Transcript> {
-    let marker = marker();
     let start = Instant::now();
-    let mut child = subject
-        .command(args)
-        .env(MARKER, &marker)
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let group = i32::try_from(child.id()).unwrap_or(i32::MAX);
+    let (mut child, group) = Group::spawn(
+        subject.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()),
+    )?;
     let progress = Progress::default();
     let (pipe_in, pipe_out, pipe_err) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -80,7 +69,7 @@ pub fn launch(
                 pipe_in.map(|pipe| {
                     let pipe = Pipe::new(widened(pipe), progress);
                     let fed = feed::feed(pipe, steps, start, limits, progress);
-                    progress.moved.store(since(start), Ordering::SeqCst);
+                    progress.moved(start);
                     fed
                 })
             })),
@@ -89,10 +78,10 @@ pub fn launch(
                 None
             }
         };
-        let (ended, stopped) = watch(child, group, start, limits, progress);
+        let (ended, stopped) = watch(child, &group, start, limits, progress);
         progress.end();
         // A process that stays behind may hold the pipes open: it goes before they are waited for.
-        let left_behind = reap(group, &marker);
+        let left_behind = group.reap();
         let fed = feeder.and_then(|feeder| feeder.join().ok().flatten());
         (fed, out.join().ok().flatten(), err.join().ok().flatten(), ended, stopped, left_behind)
     });
@@ -131,7 +120,7 @@ fn fill(end: &mut End, usage: &ResUse, at: u64) {
 /// Waits for the process to end, and ends it where a limit is passed.
 fn watch(
     mut child: Child,
-    group: i32,
+    group: &Group,
     start: Instant,
     limits: Limits,
     progress: &Progress,
@@ -151,8 +140,7 @@ fn watch(
             Err(RecvTimeoutError::Timeout) if stopped.is_some() => {}
             Err(RecvTimeoutError::Timeout) => {
                 let cut_off = progress.stop.lock().ok().and_then(|stop| *stop);
-                let since_moved =
-                    since(start).saturating_sub(progress.moved.load(Ordering::SeqCst));
+                let since_moved = since(start).saturating_sub(progress.last_moved());
                 stopped = if INTERRUPTED.load(Ordering::SeqCst) {
                     Some(Stop::Interrupted)
                 } else if since_moved > idle && !progress.held.load(Ordering::SeqCst) {
@@ -161,30 +149,10 @@ fn watch(
                     cut_off
                 };
                 if stopped.is_some() {
-                    // It may have ended in this very moment.
-                    let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+                    group.kill();
                 }
             }
         }
-    }
-}
-
-/// Ends what has outlived the subject, and names it. What ends by itself within the grace is not
-/// named.
-fn reap(group: i32, marker: &str) -> Vec<String> {
-    let began = Instant::now();
-    loop {
-        let left = leftovers::of_launch(group, marker);
-        if left.is_empty() {
-            // Elsewhere than on Linux nothing can be listed, but the group can be ended.
-            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-            return Vec::new();
-        }
-        if began.elapsed() > GRACE || INTERRUPTED.load(Ordering::SeqCst) {
-            leftovers::end(&left);
-            return left.into_iter().map(|left| left.command).collect();
-        }
-        thread::sleep(TICK / 5);
     }
 }
 
@@ -196,15 +164,6 @@ fn widened<P: std::os::fd::AsFd>(pipe: P) -> P {
         let _ = nix::fcntl::fcntl(&pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(1 << 20));
     }
     pipe
-}
-
-/// A name for one launch, unlike any other on this machine.
-fn marker() -> String {
-    use std::sync::atomic::AtomicU64;
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let nth = COUNT.fetch_add(1, Ordering::SeqCst);
-    let nanos = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
-    format!("{}-{nth}-{nanos}", std::process::id())
 }
 
 #[cfg(test)]
@@ -258,6 +217,32 @@ mod tests {
         let transcript = run("sleep 60", Stdin::Steps(&[]), limits);
         assert_eq!(transcript.end.stopped, Some(Stop::TimeLimit(0)));
         assert_eq!(transcript.end.signal, Some(9));
+    }
+
+    #[test]
+    fn a_subject_that_acknowledges_slowly_is_not_ended() {
+        let limits = Limits { idle: Duration::from_millis(600), ..Limits::default() };
+        let sent = steps(&[r#"{"type":"STATE","state":{}}"#; 5]);
+        let slowly = "while read -r line; do sleep 0.3; echo \"$line\"; done";
+        let transcript = run(slowly, Stdin::Steps(&sent), limits);
+        assert_eq!((transcript.end.stopped, transcript.stdout.len()), (None, 5));
+        // More of them than it was sent, or logs, are no sign of progress.
+        for endless in [r#"{"type":"STATE"}"#, r#"{"type":"LOG"}"#] {
+            let script = format!("cat; while echo '{endless}'; do sleep 0.1; done");
+            let transcript = run(&script, Stdin::Steps(&sent), limits);
+            assert_eq!(transcript.end.stopped, Some(Stop::TimeLimit(0)), "{endless}");
+        }
+    }
+
+    #[test]
+    fn a_subject_that_reads_slowly_before_a_gate_is_not_ended() {
+        let limits = Limits { idle: Duration::from_millis(600), ..Limits::default() };
+        let mut sent = steps(&[r#"{"a":1}"#; 5]);
+        sent.push(Step::Gate);
+        let slowly = "while read -r line; do sleep 0.3; done";
+        let transcript = run(slowly, Stdin::Steps(&sent), limits);
+        assert_eq!(transcript.end.stopped, None);
+        assert!(transcript.gates[0].began > 1_000_000, "{:?}", transcript.gates);
     }
 
     #[test]

@@ -144,6 +144,9 @@ impl<'c> Rows<'c> {
     pub fn store(&mut self, row: &Row, ids: &mut RawIds) -> Result<(), Failure> {
         if self.stream.mode == Mode::Dedup {
             let deleted = self.read_key(row.data);
+            if deleted && self.faults.has(Fault::IgnoreDeletes) {
+                return Ok(());
+            }
             if self.faults.has(Fault::InsertOnTie)
                 && mistakes::insert_tie(
                     self.connection,
@@ -200,7 +203,7 @@ impl<'c> Rows<'c> {
         self.cursor.clear();
         order::encode(value(&self.stream.cursor), &mut self.cursor);
         let deleted_at = value(&[DELETED_AT.to_owned()]);
-        deleted_at.is_some_and(|at| at.get() != "null") && !self.faults.has(Fault::IgnoreDeletes)
+        deleted_at.is_some_and(|at| at.get() != "null")
     }
 
     /// Computes the key and the cursor of stored data; also says whether it is a deletion.

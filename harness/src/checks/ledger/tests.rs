@@ -106,9 +106,8 @@ fn many_states_are_matched_in_no_time() {
     };
     for first_state_id in [Some(1), None] {
         let bulk = Bulk { first_state_id, ..bulk.clone() };
-        let came: String =
-            (0..bulk.states()).map(|nth| format!("> {}\n", bulk.state(nth))).collect();
-        let mut launch = write(&came);
+        let came: Vec<_> = (0..bulk.states()).map(|nth| format!("> {}", bulk.state(nth))).collect();
+        let mut launch = write(&came.join("\n"));
         launch.steps = vec![Step::Bulk(bulk)];
         let ledger = launch.ledger();
         assert_eq!(ledger.sent.len(), 20_000);

@@ -3,12 +3,9 @@ use super::*;
 
 /// What went in and what came out, line by line, and the end.
 fn sync(sent: &[&String], came: &[&String], end: &str) -> Launch {
-    let mut script = String::new();
-    for (mark, lines) in [('<', sent), ('>', came)] {
-        for line in lines {
-            script.push_str(&format!("{mark} {line}\n"));
-        }
-    }
+    let sent = sent.iter().map(|line| format!("< {line}\n"));
+    let came = came.iter().map(|line| format!("> {line}\n"));
+    let script: String = sent.chain(came).collect();
     write(&(script + end))
 }
 

@@ -36,7 +36,7 @@ fn the_same_value_in_other_words_is_the_same() {
         sent.replace(r#""type":"STREAM""#, r#""type":"STREAM","data":null,"global":null"#),
         counted(&sent, r#"{"recordCount":1.0,"rejectedRecordCount":0.0,"bytes":12}"#),
         sent.replace(r#""type":"STREAM","id":7,"#, "")
-            .replace(r#"1.0}"#, r#"1.0},"id":7,"type":"STREAM""#),
+            .replace("1.0}", r#"1.0},"id":7,"type":"STREAM""#),
     ] {
         judged(&sent, &came, FINE);
         judged(&came, &sent, FINE);
@@ -91,7 +91,7 @@ fn what_is_altered_is_named() {
         (r#""name":"a""#, r#""name":"A""#, "/stream/stream_descriptor/name"),
         (r#""type":"STREAM""#, r#""x":1"#, "/type was \"STREAM\" and is null"),
     ] {
-        let came = sent.replacen(was, is, 1).replace(r#""type":"STATE""#, r#""type":"STATE""#);
+        let came = sent.replacen(was, is, 1);
         assert_ne!(sent, came, "{was}");
         let verdict = judge("state-altered", echo(&sent, &came), &Facts::default());
         if told.is_empty() {
@@ -203,9 +203,9 @@ fn blobs_that_are_hard_to_read_are_compared_all_the_same() {
 #[test]
 fn a_long_state_is_compared() {
     let blob = |last| with(&format!(r#"{{"s":"{}{last}"}}"#, "é".repeat(10_000_000)));
-    judged(&blob(""), &blob(""), FINE);
-    let Verdict::Fail(findings) =
-        judge("state-altered", echo(&blob(""), &blob("x")), &Facts::default())
+    let (sent, other) = (blob(""), blob("x"));
+    cases("state-altered", [("pass", echo(&sent, &sent))]);
+    let Verdict::Fail(findings) = judge("state-altered", echo(&sent, &other), &Facts::default())
     else {
         panic!()
     };

@@ -64,7 +64,7 @@ fn counts_begin_anew_with_each_state_of_a_stream() {
         // They may come in another order: each keeps the count that it had.
         for at in [1, 0, 2] {
             let came = counted(&states[at], &format!(r#"{{"recordCount":{}.0}}"#, counts[at]));
-            script.push_str(&format!("\n> {came}"));
+            script = script + "\n> " + &came;
         }
         write(&script)
     };
