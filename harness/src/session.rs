@@ -315,7 +315,7 @@ impl Session<'_> {
             touchdown: env!("CARGO_PKG_VERSION"),
             subject: SubjectInfo {
                 kind: if plan.is_reference { "reference" } else { "command" },
-                command: plan.subject.shown(),
+                command: places.text(&plan.subject.shown()),
             },
             seed: plan.seed,
             launches: self.runner.launches(),

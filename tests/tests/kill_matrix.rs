@@ -3,6 +3,8 @@
 //!
 //! It prints as `docs/kill-matrix.md`; `UPDATE_DOCS=1` writes that file anew.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

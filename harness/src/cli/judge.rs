@@ -73,7 +73,9 @@ fn differing(kept: &[Row], now: &[Row]) -> Vec<String> {
             .collect()
     };
     let (kept, now) = (essence(kept), essence(now));
-    let news = now.keys().filter(|place| !kept.contains_key(*place));
+    // Of checks that were judged then; others were not wanted.
+    let judged = |check: &String| kept.keys().any(|(other, _)| other == check);
+    let news = now.keys().filter(|place| !kept.contains_key(*place) && judged(&place.0));
     let news = news.map(|(check, scenario)| format!("{check} in {scenario}"));
     kept.iter()
         // A check that was not wanted then was not judged then.

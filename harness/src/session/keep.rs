@@ -95,9 +95,10 @@ impl<'a> Kept<'a> {
             (None, None) => return None,
         };
         let marked = facts.connection_specification().is_some_and(redact::can_mark);
-        let mut config = match marked {
-            true => self.session.runner.redacted(config),
-            false => redact::without_strings(config),
+        let mut config = if marked {
+            self.session.runner.redacted(config)
+        } else {
+            redact::without_strings(config)
         };
         // The reference destination's own folder is gone after the run.
         if plan.is_reference

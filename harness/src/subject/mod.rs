@@ -1,9 +1,8 @@
 //! The subject: the destination under test, and how to start it.
 //!
 //! [`process`] launches it once and records what happens; [`feed`] writes its input; [`output`]
-//! reads what it prints, both through a [`pipe`]; its processes are a [`group`], and
-//! [`leftovers`] finds those that outlive it.
-//! None of them judges.
+//! reads what it prints, both through a [`pipe`]; its processes are a [`group`], and [`leftovers`]
+//! finds those that outlive it. None of them judges.
 
 pub mod command;
 pub mod feed;
