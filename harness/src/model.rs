@@ -50,7 +50,7 @@ pub struct Origin {
     /// The sync, from 0.
     pub sync: usize,
     /// The generation that its stream had in that sync.
-    generation: u64,
+    generation: i64,
 }
 
 /// A row as it was sent.

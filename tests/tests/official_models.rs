@@ -27,6 +27,8 @@ use serde_json::{Value, json};
 use facts::Facts;
 use generate::Fill;
 use python::Case;
+use touchdown::protocol::catalog::Catalog;
+use touchdown::protocol::message::{self, Body, Object};
 
 /// What comes out of one line of a connector, and what goes into `write`.
 const ROOTS: [&str; 2] = ["AirbyteMessage", "ConfiguredAirbyteCatalog"];
@@ -211,5 +213,32 @@ fn case(model: &'static str, value: &Value) -> Case {
     Case { model, text: value.to_string() }
 }
 
-// The typed side of the harness: what `touchdown::protocol::message::parse` takes and refuses.
-// Belongs here: each accepted case above is parsed, and no refused one is taken for its type.
+// The typed side of the harness.
+
+#[test]
+fn the_harness_reads_what_the_official_models_accept() {
+    let facts = facts::official().pydantic;
+    for (kind, payload) in &generate::payloads(&facts) {
+        let full = generate::message(&facts, kind, payload, Fill::Full);
+        for value in generate::draw(&full, 40) {
+            let text = value.to_string();
+            let object: Object = serde_json::from_str(&text).unwrap();
+            let read = message::parse(&object).unwrap();
+            assert_eq!(value["type"], read.kind.name());
+            assert!(!matches!(read.body, Body::Unreadable), "{text}");
+        }
+    }
+    let full = generate::class(&facts, "ConfiguredAirbyteCatalog", Fill::Full);
+    for mut value in generate::draw(&full, 40) {
+        // Any integer to the models; the platform counts them up from 0.
+        for stream in value["streams"].as_array_mut().unwrap() {
+            stream["generation_id"] = json!(2);
+            stream["minimum_generation_id"] = json!(2);
+        }
+        let read: Catalog = serde_json::from_str(&value.to_string()).unwrap();
+        let modes = value["streams"].as_array().unwrap().iter();
+        let modes: Vec<_> = modes.map(|s| s["destination_sync_mode"].as_str().unwrap()).collect();
+        let ours: Vec<_> = read.streams.iter().map(|s| s.destination_sync_mode.name()).collect();
+        assert_eq!(modes, ours);
+    }
+}

@@ -57,10 +57,10 @@ pub struct ConfiguredStream {
     pub cursor_field: Vec<String>,
     /// The generation that this sync's records belong to.
     #[serde(default)]
-    pub generation_id: Option<u64>,
+    pub generation_id: Option<i64>,
     /// Generations below this one are to go when the sync has succeeded.
     #[serde(default)]
-    pub minimum_generation_id: Option<u64>,
+    pub minimum_generation_id: Option<i64>,
 }
 
 /// `AirbyteStream`.
