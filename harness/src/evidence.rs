@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::checks::ledger::Ledger;
+use crate::ledger::Ledger;
 use crate::protocol::Operation;
 use crate::protocol::catalog::{Catalog, SyncMode};
 use crate::protocol::line::Line;

@@ -17,7 +17,7 @@
 //! | [`scenario`] | what is sent; packing into few launches |
 //! | [`model`], [`compare`] | what must have landed, and how it differs from what has |
 //! | [`subject`], [`readback`] | starting the destination; reading back its rows |
-//! | [`transcript`], [`evidence`] | what happened |
+//! | [`transcript`], [`evidence`], [`ledger`] | what happened; which state belongs to which |
 //! | [`checks`] | one row a rule: the registry |
 //! | [`config`], [`session`], [`judging`] | what is to be done; doing it; judging it |
 //! | [`event`], [`report`], [`folder`] | what is told, and how; what is kept of a failure |
@@ -32,6 +32,7 @@ pub mod event;
 pub mod evidence;
 pub mod folder;
 pub mod judging;
+pub mod ledger;
 pub mod model;
 pub mod protocol;
 pub mod readback;
@@ -40,4 +41,6 @@ pub mod report;
 pub mod scenario;
 pub mod session;
 pub mod subject;
+#[cfg(test)]
+mod testing;
 pub mod transcript;

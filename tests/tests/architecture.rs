@@ -181,12 +181,13 @@ fn data_goes_one_way() {
     let outer = ["subject", "session", "report", "cli", "config", "readback"];
     let forbidden: &[(&str, &[&str])] = &[
         ("checks", &outer),
-        ("evidence", &outer),
+        ("evidence", &[&outer[..], &["checks", "judging"]].concat()),
+        ("ledger", &[&outer[..], &["checks", "judging"]].concat()),
         ("judging", &outer),
         ("transcript", &[&outer[..], &["checks", "evidence"]].concat()),
         ("report", &["judging", "session", "evidence", "subject", "folder", "config"]),
         ("subject", &["checks", "evidence", "report", "judging", "session", "model"]),
-        ("readback", &["judging", "session", "report", "cli", "model"]),
+        ("readback", &["checks", "judging", "session", "report", "cli", "model"]),
         ("scenario", &["checks", "evidence", "judging", "model", "subject", "session", "report"]),
         ("model", &[&outer[..], &["checks", "judging"]].concat()),
         ("compare", &[&outer[..], &["checks", "judging"]].concat()),
@@ -200,7 +201,8 @@ fn data_goes_one_way() {
         .map(|family| format!("checks::{family}"))
         .collect();
     let mut broken = Vec::new();
-    let sources = files().into_iter().filter(|file| is_rust(file));
+    // Tests stand outside the flow: they may hold a room against what comes after it.
+    let sources = files().into_iter().filter(|file| is_rust(file) && !file.ends_with("tests.rs"));
     for file in sources.filter(|file| file.starts_with("harness/src")) {
         let inside = file.strip_prefix("harness/src").unwrap().with_extension("");
         let room = inside.iter().next().unwrap().to_str().unwrap().to_owned();

@@ -6,7 +6,6 @@
 pub mod check;
 pub mod data;
 pub mod failure;
-pub mod ledger;
 pub mod output;
 pub mod schema_walk;
 pub mod spec;
@@ -16,14 +15,13 @@ pub mod state;
 pub mod state_echo;
 pub mod state_stats;
 pub mod state_time;
-#[cfg(test)]
-mod testing;
 pub mod write;
 
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Kind;
 use crate::evidence::{Evidence, Facts, Launch, Purpose};
+pub use crate::protocol::line::shown;
 use crate::transcript::{Output, Stop};
 
 /// How much a rule weighs.
@@ -201,18 +199,6 @@ impl Finding {
 fn quote(stream: &str, lines: &[Output], line: usize) -> String {
     let text = lines.get(line).map(|output| shown(&output.bytes)).unwrap_or_default();
     format!("{stream} line {}: {text}", line + 1)
-}
-
-/// A line as it can be shown: on one line, not too long.
-#[must_use]
-pub fn shown(bytes: &[u8]) -> String {
-    const LONGEST: usize = 300;
-    let text = String::from_utf8_lossy(bytes).replace('\r', "\\r");
-    if text.len() <= LONGEST {
-        return text;
-    }
-    let cut = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}… ({} bytes)", &text[..cut], bytes.len())
 }
 
 /// All checks, in the order in which they are reported.

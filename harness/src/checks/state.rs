@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::ledger::SentState;
 use super::{Check, Finding, Judge, Level, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
+use crate::ledger::SentState;
 use crate::protocol::message::{Body, Descriptor, Kind as MessageKind, State, StateKind};
 
 /// The rows of this family.

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::ledger::content;
 use super::state::{name, sent_line};
 use super::{Check, Finding, Judge, Level, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
+use crate::ledger::content;
 use crate::protocol::catalog::Catalog;
 use crate::protocol::json::{self, Numbers};
 use crate::protocol::message::{Descriptor, State, StateKind};

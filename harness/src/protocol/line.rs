@@ -53,6 +53,18 @@ impl Line {
     }
 }
 
+/// A line as it can be shown: on one line, not too long.
+#[must_use]
+pub fn shown(bytes: &[u8]) -> String {
+    const LONGEST: usize = 300;
+    let text = String::from_utf8_lossy(bytes).replace('\r', "\\r");
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let cut = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}… ({} bytes)", &text[..cut], bytes.len())
+}
+
 fn read_message(text: &str, faults: &mut Vec<Fault>) -> Option<Message> {
     if text.trim().is_empty() {
         return None;

@@ -160,7 +160,7 @@ fn copy_rows(from: impl Read, into: &Path, rows: &AtomicU64) -> Result<(), Strin
         }
         let object: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(text);
         if object.is_err() || !text.starts_with(b"{") {
-            let quoted = crate::checks::shown(text);
+            let quoted = crate::protocol::line::shown(text);
             return Err(format!("line {nth} of its output is no JSON object: {quoted}"));
         }
         writer.write_all(text).and_then(|()| writer.write_all(b"\n")).map_err(say)?;

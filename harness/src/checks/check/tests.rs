@@ -1,8 +1,6 @@
-use super::super::testing::{
-    assert_verdict, cases, check, judge, record, state, with_facts, write,
-};
 use super::*;
 use crate::protocol::message::ConnectionStatus;
+use crate::testing::{assert_verdict, cases, check, judge, record, state, with_facts, write};
 
 fn status(status: &str) -> String {
     format!(r#"> {{"type":"CONNECTION_STATUS","connectionStatus":{{{status}}}}}"#)

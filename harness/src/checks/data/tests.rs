@@ -1,8 +1,8 @@
-use super::super::testing::assert_verdict;
 use super::*;
 use crate::evidence::{Landed, Launch, Purpose, Rows};
 use crate::protocol::Operation;
 use crate::scenario::{Sent, Step};
+use crate::testing::assert_verdict;
 use crate::transcript::{End, Transcript};
 
 /// One sync of the stream `s`: its mode, what was sent, and what was there after it.

@@ -1,7 +1,7 @@
 use serde_json::json;
 
-use super::super::testing::{cases, check, record, state, with_facts, write};
 use super::*;
+use crate::testing::{cases, check, record, state, with_facts, write};
 
 fn trace(error: &str) -> String {
     format!(r#"{{"type":"TRACE","trace":{{"type":"ERROR","emitted_at":1,"error":{error}}}}}"#)

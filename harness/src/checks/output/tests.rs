@@ -1,8 +1,8 @@
-use super::super::testing::{
+use super::*;
+use crate::testing::{
     assert_verdict, cases, check, counted, global, judge, nobody_accuses, record, state,
     with_facts, write,
 };
-use super::*;
 
 const LOG: &str = r#"{"type":"LOG","log":{"level":"INFO","message":"ready"}}"#;
 const TRACE: &str = r#"{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1.7E12,"error":{"message":"no","failure_type":"config_error"}}}"#;

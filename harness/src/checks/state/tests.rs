@@ -1,5 +1,5 @@
-use super::super::testing::{cases, counted, global, record, state, state_without_id, write};
 use super::*;
+use crate::testing::{cases, counted, global, record, state, state_without_id, write};
 
 /// What went in and what came out, line by line, and the end.
 fn sync(sent: &[&String], came: &[&String], end: &str) -> Launch {

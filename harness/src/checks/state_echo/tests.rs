@@ -1,8 +1,8 @@
-use super::super::testing::{
+use super::*;
+use crate::testing::{
     assert_verdict, cases, counted, global, judge, nobody_accuses, record, state, state_without_id,
     write,
 };
-use super::*;
 
 fn echo(sent: &str, came: &str) -> Launch {
     write(&format!("< {sent}\n> {came}"))

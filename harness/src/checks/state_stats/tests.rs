@@ -1,5 +1,5 @@
-use super::super::testing::{cases, counted, global, record, state, write};
 use super::*;
+use crate::testing::{cases, counted, global, record, state, write};
 
 /// Two records of `a`, one of `b`, and a state of `a` that comes with these counts.
 fn stats(stats: &str) -> Launch {

@@ -1,4 +1,4 @@
-use super::super::testing::{cases, record, state, write};
+use crate::testing::{cases, record, state, write};
 
 const ERROR: &str =
     r#"> {"type":"TRACE","trace":{"type":"ERROR","emitted_at":1,"error":{"message":"no"}}}"#;

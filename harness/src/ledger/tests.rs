@@ -1,6 +1,6 @@
-use super::super::testing::{global, record, state, state_without_id, write};
 use super::*;
 use crate::scenario::bulk::Bulk;
+use crate::testing::{global, record, state, state_without_id, write};
 
 /// For each state that came, the place of the sent one that it is taken for.
 fn owners(sent: &[&str], came: &[&str]) -> Vec<Option<usize>> {
