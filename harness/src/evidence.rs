@@ -262,8 +262,6 @@ pub struct Facts {
     pub secrets: Vec<String>,
     /// Pointers of secrets too short to be told from chance.
     pub short_secrets: Vec<String>,
-    /// The connector's declaration that it knows no namespaces.
-    pub no_namespaces: bool,
     /// Within how many seconds `check` has to answer.
     pub check_within_s: f64,
     /// Within how many seconds of a sync the first acknowledgement is due.

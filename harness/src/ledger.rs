@@ -66,9 +66,14 @@ impl Ledger {
         ledger
     }
 
-    /// Sent states of one kind, with their place in the ledger.
-    pub fn written(&self) -> impl Iterator<Item = (usize, &SentState)> {
-        self.sent.iter().enumerate().filter(|(_, sent)| sent.at.is_some())
+    /// The states that came and belong to one that was sent, with that one.
+    pub fn pairs(&self) -> impl Iterator<Item = (&CameState, &SentState)> {
+        self.came.iter().filter_map(|came| Some((came, self.sent.get(came.sent?)?)))
+    }
+
+    /// The states whose writing was begun.
+    pub fn written(&self) -> impl Iterator<Item = &SentState> {
+        self.sent.iter().filter(|sent| sent.at.is_some())
     }
 }
 

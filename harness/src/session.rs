@@ -58,7 +58,6 @@ pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
         runner: &runner,
         facts: Facts {
             readback: plan.readback.is_some(),
-            no_namespaces: !plan.names.namespaces,
             check_within_s: plan.check_within_s,
             ack_within_s: plan.ack_within_s,
             ..Facts::default()

@@ -163,18 +163,19 @@ fn generated_messages_and_catalogs_are_accepted_and_refused_alike() {
     }
 }
 
+/// A message of each type, and whatever the roots allow.
+fn everything(facts: &Facts, fill: Fill) -> Vec<(&'static str, BoxedStrategy<Value>)> {
+    let messages = generate::payloads(facts);
+    let messages = messages
+        .iter()
+        .map(|(kind, payload)| ("AirbyteMessage", generate::message(facts, kind, payload, fill)));
+    messages.chain(ROOTS.map(|root| (root, generate::class(facts, root, fill)))).collect()
+}
+
 /// From a full message of each type, and from a full catalog, every single change.
 fn every_change(facts: &Facts) -> Vec<(Origin, Case)> {
-    let mut full: Vec<(&'static str, BoxedStrategy<Value>)> = generate::payloads(facts)
-        .iter()
-        .map(|(kind, payload)| {
-            let message = generate::message(facts, kind, payload, Fill::Full);
-            ("AirbyteMessage", message)
-        })
-        .collect();
-    full.extend(ROOTS.map(|root| (root, generate::class(facts, root, Fill::Full))));
     let mut cases = Vec::new();
-    for (model, strategy) in full {
+    for (model, strategy) in everything(facts, Fill::Full) {
         for value in generate::draw(&strategy, 1) {
             cases.push((Origin::Valid, case(model, &value)));
             for change in generate::changes(facts, model, &value) {
@@ -189,16 +190,8 @@ fn every_change(facts: &Facts) -> Vec<(Origin, Case)> {
 /// Messages and catalogs in which things are absent and null at random, each of them as it is and
 /// again with one change.
 fn random_changes(facts: &Facts) -> Vec<(Origin, Case)> {
-    let mut values: Vec<(&'static str, BoxedStrategy<Value>)> = generate::payloads(facts)
-        .iter()
-        .map(|(kind, payload)| {
-            let message = generate::message(facts, kind, payload, Fill::Some);
-            ("AirbyteMessage", message)
-        })
-        .collect();
-    values.extend(ROOTS.map(|root| (root, generate::class(facts, root, Fill::Some))));
     let mut cases = Vec::new();
-    for (model, strategy) in values {
+    for (model, strategy) in everything(facts, Fill::Some) {
         for (value, picked) in generate::draw(&(strategy, any::<Index>()), 120) {
             cases.push((Origin::Valid, case(model, &value)));
             let changes = generate::changes(facts, model, &value);

@@ -247,13 +247,10 @@ impl Diff {
 
 /// Judges all states that came by the differences of one kind.
 fn echoed(launch: &Launch, kind: Kind) -> Verdict {
-    let ledger = launch.ledger();
     let mut seen = false;
     let mut findings = Vec::new();
-    for came in &ledger.came {
-        let Some(sent) = came.sent.map(|at| &ledger.sent[at].state) else {
-            continue;
-        };
+    for (came, sent) in launch.ledger().pairs() {
+        let sent = &sent.state;
         let Some(differences) = differences(sent, &came.state, &launch.streams) else {
             continue;
         };
@@ -282,13 +279,10 @@ fn number_altered(launch: &Launch, _: &Facts) -> Verdict {
 }
 
 fn id_altered(launch: &Launch, _: &Facts) -> Verdict {
-    let ledger = launch.ledger();
     let mut seen = false;
     let mut findings = Vec::new();
-    for came in &ledger.came {
-        let Some(sent) = came.sent.map(|at| &ledger.sent[at].state) else {
-            continue;
-        };
+    for (came, sent) in launch.ledger().pairs() {
+        let sent = &sent.state;
         let Some(id) = &sent.id else { continue };
         seen = true;
         match &came.state.id {

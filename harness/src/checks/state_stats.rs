@@ -69,12 +69,10 @@ fn each(
     launch: &Launch,
     mut fault: impl FnMut(&State, Option<Counts>, u64) -> Option<String>,
 ) -> Verdict {
-    let ledger = launch.ledger();
     let mut seen = false;
     let mut findings = Vec::new();
-    for came in &ledger.came {
+    for (came, sent) in launch.ledger().pairs() {
         // LEGACY states are older than counts.
-        let Some(sent) = came.sent.map(|at| &ledger.sent[at]) else { continue };
         if sent.state.kind == StateKind::Legacy {
             continue;
         }

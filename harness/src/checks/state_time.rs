@@ -49,13 +49,9 @@ pub const CHECKS: &[Check] = &[
 const BUFFER_GRAIN: u64 = 4096;
 
 fn before_input(launch: &Launch, _: &Facts) -> Verdict {
-    let ledger = launch.ledger();
     let mut seen = false;
     let mut findings = Vec::new();
-    for came in &ledger.came {
-        let Some(sent) = came.sent.map(|at| &ledger.sent[at]) else {
-            continue;
-        };
+    for (came, sent) in launch.ledger().pairs() {
         seen = true;
         let at = launch.at(came.line);
         let message = match sent.at {
@@ -83,7 +79,7 @@ fn ack_starved(launch: &Launch, facts: &Facts) -> Verdict {
     };
     let mut longest = None;
     let mut waited_long = false;
-    for (_, sent) in launch.ledger().written() {
+    for sent in launch.ledger().written() {
         let written = sent.at.unwrap_or(0);
         // It waits until it comes, or until nothing is left that could make it come.
         let came = sent.came.first().map_or(u64::MAX, |line| launch.at(*line));
