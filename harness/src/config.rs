@@ -9,14 +9,17 @@ use crate::checks;
 use crate::readback::command::Readback;
 use crate::scenario::Scenario;
 use crate::scenario::names::Names;
-use crate::subject::Limits;
-use crate::subject::command::Subject;
+use crate::subject::image::Io;
+use crate::subject::image::engine::EngineError;
+use crate::subject::{Limits, Subject};
 
 /// What a run is to do.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The destination under test.
     pub subject: Subject,
+    /// How an image is talked to, where the user says so.
+    pub io: Option<Io>,
     /// Whether it is our own reference destination.
     pub is_reference: bool,
     /// The working config; without one, only `spec` can be run.
@@ -106,6 +109,9 @@ pub enum PlanError {
         /// As typed.
         words: String,
     },
+    /// The engine, or the image.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),

@@ -4,6 +4,7 @@
 //! never sees a process, so that evidence loaded from a folder gives the same verdicts.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -38,16 +39,20 @@ pub enum Purpose {
     Write,
     /// `write` with a config that violates the spec: it has to fail.
     WriteInvalid,
+    /// `write` that is ended by us on purpose: killed, or asked to stop.
+    WriteBroken,
+    /// `spec` and `write` of an image under other conditions than usual.
+    Image,
 }
 
 impl Purpose {
-    /// The operation that is launched.
+    /// The operation that is launched, or launched first.
     #[must_use]
     pub fn operation(self) -> Operation {
         match self {
-            Self::Spec | Self::SpecInputHeldOpen => Operation::Spec,
+            Self::Spec | Self::SpecInputHeldOpen | Self::Image => Operation::Spec,
             Self::CheckWorking | Self::CheckInvalid | Self::CheckUnreachable => Operation::Check,
-            Self::Write | Self::WriteInvalid => Operation::Write,
+            Self::Write | Self::WriteInvalid | Self::WriteBroken => Operation::Write,
         }
     }
 }
@@ -197,7 +202,7 @@ impl Launch {
         self.steps.iter().any(|step| match step {
             Step::Message(sent) => matches!(sent.body, SentBody::Record(_)),
             Step::Bulk(_) => true,
-            Step::Gate => false,
+            Step::Gate | Step::Disturb(_) => false,
         })
     }
 
@@ -262,10 +267,45 @@ pub struct Facts {
     pub secrets: Vec<String>,
     /// Pointers of secrets too short to be told from chance.
     pub short_secrets: Vec<String>,
+    /// What is known of the image; none for a command.
+    #[serde(default)]
+    pub image: Option<ImageFacts>,
     /// Within how many seconds `check` has to answer.
     pub check_within_s: f64,
     /// Within how many seconds of a sync the first acknowledgement is due.
     pub ack_within_s: f64,
+}
+
+/// What a run knows of an image, beside what its launches showed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// The program that a container runs, with its first arguments.
+    pub entrypoint: Vec<String>,
+    /// `AIRBYTE_ENTRYPOINT`, where it is set.
+    pub airbyte_entrypoint: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The architectures that the engine holds it for.
+    pub architectures: Vec<String>,
+    /// Whether it has `sh`; none where that was not tried.
+    pub shell: Option<bool>,
+    /// Why it was not to be run the platform's way: what its user, or the image itself, said.
+    pub not_for_platform: Option<String>,
+    /// The ways in which its spec was asked for until one of them worked.
+    pub ways: Vec<WayTried>,
+}
+
+/// A way of running an image, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayTried {
+    /// Whether it was run as the platform does, under a shell; attached to, otherwise.
+    pub under_shell: bool,
+    /// Whether it was run in the image's own working directory, not in the platform's.
+    pub own_workdir: bool,
+    /// Whether it answered.
+    pub answered: bool,
+    /// How it ended.
+    pub end: String,
 }
 
 impl Facts {

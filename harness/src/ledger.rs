@@ -270,7 +270,7 @@ fn sent_states(launch: &Launch) -> Vec<SentState> {
         .zip(launch.transcript.written.iter().copied().map(Some).chain(std::iter::repeat(None)))
     {
         match step {
-            Step::Gate => {}
+            Step::Gate | Step::Disturb(_) => {}
             Step::Message(message) => match &message.body {
                 SentBody::Record(record) => {
                     let (since, all) = counts.entry(record.stream.clone()).or_default();

@@ -149,7 +149,7 @@ fn sent<'a>(stream: &Descriptor, steps: &'a [Step], origin: Origin) -> Vec<Part<
                 }
             }
             Step::Bulk(bulk) if bulk.stream == *stream => parts.push(Part::Bulk(bulk, origin)),
-            Step::Bulk(_) | Step::Gate => {}
+            Step::Bulk(_) | Step::Gate | Step::Disturb(_) => {}
         }
     }
     parts

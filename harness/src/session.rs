@@ -1,7 +1,9 @@
 //! A session: carries out a plan, judges what came of it, and tells of both.
 
+mod conditions;
 mod keep;
 mod runner;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -22,10 +24,10 @@ use crate::judging::{self, Judged};
 use crate::protocol::Operation;
 use crate::protocol::catalog::SyncMode;
 use crate::redact::Secrets;
-use crate::scenario::Scenario;
 use crate::scenario::names::Names;
 use crate::scenario::pack::{self, Trial};
-use crate::subject::INTERRUPTED;
+use crate::scenario::{Scenario, Step};
+use crate::subject::{INTERRUPTED, Subject};
 use runner::{Job, Runner};
 
 /// Who is told of events. Launches run side by side, so it may be called from any thread.
@@ -93,7 +95,12 @@ impl Session<'_> {
         let mut jobs = checks;
         if self.plan.config.is_some() && self.plan.wants(checks::WRITES) {
             for trial in pack::pack(&scenarios, names, self.plan.seed)? {
-                jobs.push(Job::write(Purpose::Write, trial));
+                let broken =
+                    trial.syncs.iter().flat_map(|sync| &sync.steps).any(
+                        |step| matches!(step, Step::Disturb(disturbance) if disturbance.ends()),
+                    );
+                let purpose = if broken { Purpose::WriteBroken } else { Purpose::Write };
+                jobs.push(Job::write(purpose, trial));
             }
             jobs.extend(self.failing_write(&scenarios)?);
         }
@@ -107,6 +114,10 @@ impl Session<'_> {
         let trouble = match trouble {
             Some(trouble) => Some(trouble),
             None => self.split(&scenarios)?,
+        };
+        let trouble = match trouble {
+            None if self.plan.wants(&[Purpose::Image]) => self.conditions(&scenarios)?,
+            trouble => trouble,
         };
         Ok(trouble.or(INTERRUPTED.load(Ordering::SeqCst).then_some(Trouble::Interrupted)))
     }
@@ -128,7 +139,7 @@ impl Session<'_> {
                 match (self.runner.run(job), done.lock(), failed.lock()) {
                     (Ok(evidence), Ok(mut done), _) => done.push((nth, evidence)),
                     (Err(error), _, Ok(mut failed)) => {
-                        failed.get_or_insert(Trouble::Subject(error));
+                        failed.get_or_insert(Trouble::Subject(error.to_string()));
                     }
                     _ => {}
                 }
@@ -149,7 +160,14 @@ impl Session<'_> {
     /// Asks for the spec, twice. What cannot even do this cannot be tested.
     fn spec(&mut self) -> Option<Trouble> {
         self.runner.plan(2);
-        let first = match self.runner.run(Job::bare("spec", Purpose::Spec)) {
+        let first = if let Some(image) = self.plan.subject.image() {
+            let settled = ways::settle(self.runner, image, self.plan.io);
+            self.facts.image = Some(settled.facts);
+            settled.spec
+        } else {
+            self.runner.run(Job::bare("spec", Purpose::Spec)).map_err(|error| error.to_string())
+        };
+        let first = match first {
             Ok(evidence) => evidence,
             Err(error) => return Some(Trouble::Subject(error)),
         };
@@ -165,7 +183,7 @@ impl Session<'_> {
         let again = match self.runner.run(Job::bare("spec-stdin-open", Purpose::SpecInputHeldOpen))
         {
             Ok(evidence) => evidence,
-            Err(error) => return Some(Trouble::Subject(error)),
+            Err(error) => return Some(Trouble::Subject(error.to_string())),
         };
         let spec = again.launches.first().and_then(|launch| launch.specs().next());
         self.facts.spec_again = spec.map(|(_, spec)| spec.clone());
@@ -225,8 +243,21 @@ impl Session<'_> {
         else {
             return Ok(None);
         };
+        Ok(self.smallest(scenarios, "invalid")?.map(|trial| {
+            let id = "write-invalid".to_owned();
+            let trial = Trial { id, members: vec![], ..trial };
+            let mut job = Job::write(Purpose::WriteInvalid, trial);
+            job.config = Some(path.clone());
+            job
+        }))
+    }
+
+    /// One sync of the scenario that sends the least, under names apart.
+    fn smallest(&self, scenarios: &[Scenario], apart: &str) -> Result<Option<Trial>, SessionError> {
+        let undisturbed = |scenario: &&Scenario| scenario.disturbances().next().is_none();
         let Some(smallest) = scenarios
             .iter()
+            .filter(undisturbed)
             .filter(|scenario| !scenario.syncs[0].steps.is_empty())
             .min_by_key(|scenario| scenario.syncs[0].steps.len())
         else {
@@ -234,13 +265,7 @@ impl Session<'_> {
         };
         let mut one = smallest.clone();
         one.syncs.truncate(1);
-        "write-invalid".clone_into(&mut one.id);
-        let mut trials = pack::pack(&[one], &self.apart("invalid"), 0)?;
-        Ok(trials.pop().map(|trial| {
-            let mut job = Job::write(Purpose::WriteInvalid, Trial { members: vec![], ..trial });
-            job.config = Some(path.clone());
-            job
-        }))
+        Ok(pack::pack(&[one], &self.apart(apart), 0)?.pop())
     }
 
     /// Names beside the run's own, for a trial that must not meet the others.
@@ -260,6 +285,7 @@ impl Session<'_> {
         let can = |scenario: &&Scenario| {
             let mut streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
             streams.all(|stream| self.offers(stream.destination_sync_mode))
+                && self.plan.subject.can_bear(scenario)
         };
         self.plan.scenarios.iter().filter(wanted).filter(can).cloned().collect()
     }
@@ -313,7 +339,11 @@ impl Session<'_> {
         Report {
             touchdown: env!("CARGO_PKG_VERSION"),
             subject: SubjectInfo {
-                kind: if plan.is_reference { "reference" } else { "command" },
+                kind: match &plan.subject {
+                    Subject::Image(_) => "image",
+                    Subject::Command(_) if plan.is_reference => "reference",
+                    Subject::Command(_) => "command",
+                },
                 command: places.text(&plan.subject.shown()),
             },
             seed: plan.seed,
@@ -356,6 +386,9 @@ impl Session<'_> {
         let only = |operation| check.on.iter().all(|on| on.operation() == operation);
         row.why = Some(if self.plan.config.is_none() && !only(Operation::Spec) {
             "no --config was given, so only spec was run".to_owned()
+        } else if check.on == [Purpose::Image] && self.plan.subject.image().is_none() {
+            row.outcome = Outcome::NotApplicable;
+            "the destination is no image".to_owned()
         } else if check.on == [Purpose::CheckUnreachable] {
             "give --unreachable-config FILE: it fits the spec and points nowhere".to_owned()
         } else if looks_at(Purpose::CheckInvalid) && !looks_at(Purpose::CheckWorking) {

@@ -21,6 +21,66 @@ pub struct Transcript {
     pub gates: Vec<Gate>,
     /// How it ended.
     pub end: End,
+    /// Under which condition it was launched.
+    pub condition: Condition,
+}
+
+/// Under which condition a container was started; a command knows only the usual one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// In the platform's working directory, as the image's own user, on a network.
+    #[default]
+    Usual,
+    /// All of the others at once.
+    All,
+    /// In a working directory that the image does not know.
+    Elsewhere,
+    /// As 1000:1000, with all capabilities dropped.
+    Unprivileged,
+    /// Without a network.
+    Offline,
+    /// As process 1 where it usually is not, or the other way round.
+    OtherProcessOne,
+}
+
+impl Condition {
+    /// Whether the working directory is another than usual.
+    #[must_use]
+    pub fn is_elsewhere(self) -> bool {
+        matches!(self, Self::All | Self::Elsewhere)
+    }
+
+    /// Whether it is run as a user without any rights.
+    #[must_use]
+    pub fn is_unprivileged(self) -> bool {
+        matches!(self, Self::All | Self::Unprivileged)
+    }
+
+    /// Whether there is no network.
+    #[must_use]
+    pub fn is_offline(self) -> bool {
+        matches!(self, Self::All | Self::Offline)
+    }
+
+    /// Whether it is process 1 where it usually is not, or the other way round.
+    #[must_use]
+    pub fn swaps_process_one(self) -> bool {
+        matches!(self, Self::All | Self::OtherProcessOne)
+    }
+
+    /// In words, for a report: `in another working directory`.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Usual => "as usual",
+            Self::All => "under all of these conditions at once",
+            Self::Elsewhere => "in a working directory that it does not know",
+            Self::Unprivileged => "as 1000:1000 with all capabilities dropped",
+            Self::Offline => "without a network",
+            Self::OtherProcessOne => "in the other role as to process 1",
+        }
+    }
 }
 
 /// A line of output.
@@ -66,11 +126,15 @@ pub struct End {
     pub signal: Option<i32>,
     /// Why we ended it, if we did.
     pub stopped: Option<Stop>,
+    /// Whether it was ended by the engine, since it took more memory than it was given.
+    #[serde(default)]
+    pub out_of_memory: bool,
     /// Processes that outlived it and had to be ended.
     pub left_behind: Vec<String>,
     /// User and system time, in seconds.
     pub cpu_s: f64,
-    /// The largest resident set, in bytes; never less than ours was at the launch.
+    /// The largest resident set, in bytes; never less than ours was at the launch. 0 where it is
+    /// not known: of a container.
     pub peak_rss: u64,
 }
 
@@ -115,6 +179,10 @@ impl End {
     #[must_use]
     pub fn describe(&self) -> String {
         match (self.stopped, self.code, self.signal) {
+            (None, code, _) if self.out_of_memory => {
+                let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+                format!("it took more memory than --memory gives, and was killed{code}")
+            }
             (Some(stop), _, _) => format!("{stop} and was killed"),
             (None, Some(code), _) => format!("exit code {code}"),
             (None, None, Some(signal)) => format!("signal {signal}"),

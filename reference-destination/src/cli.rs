@@ -44,17 +44,26 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         state: Option<PathBuf>,
     },
-    /// Prints the rows of a stream as JSON lines.
+    /// Prints the rows of streams as JSON lines.
     Read {
         /// The configuration, a JSON file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
         /// The stream's name.
-        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
-        stream: String,
+        #[arg(
+            long,
+            value_name = "NAME",
+            allow_hyphen_values = true,
+            required_unless_present = "streams"
+        )]
+        stream: Option<String>,
         /// The stream's namespace; without one, the default namespace.
         #[arg(long, value_name = "NS", allow_hyphen_values = true)]
         namespace: Option<String>,
+        /// Streams, a JSON line each: {"stream": NAME, "namespace": NS}. Each row is printed with
+        /// its stream.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["stream", "namespace"])]
+        streams: Option<PathBuf>,
     },
 }
 
@@ -78,8 +87,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut output = Output::new(faults);
     let outcome = match &cli.command {
-        Command::Read { config, stream, namespace } => {
-            return conclude_read(&read::run(config, namespace.as_deref(), stream));
+        Command::Read { config, stream, namespace, streams } => {
+            return conclude_read(&match (stream, streams) {
+                (Some(name), _) => read::one(config, namespace.as_deref(), name),
+                (None, Some(list)) => read::listed(config, list),
+                // The arguments have been refused before.
+                (None, None) => Ok(()),
+            });
         }
         Command::Spec => spec::run(faults, &mut output),
         Command::Check { config } => check::run(config, faults, &mut output),

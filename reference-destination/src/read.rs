@@ -1,31 +1,86 @@
-//! Read: the rows of a stream, for looking at what has landed. Not an operation of the protocol.
+//! Read: the rows of streams, for looking at what has landed. Not an operation of the protocol.
 
 use crate::config::{self, Config};
 use crate::error::{Failure, Stop};
 use crate::json;
 use crate::store::{self, Access};
+use rusqlite::Connection;
+use serde::Deserialize;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Prints a stream's rows as JSON lines: the values as they are stored, and then the columns of
-/// metadata. A stream that does not exist has no rows.
-pub fn run(path: &Path, namespace: Option<&str>, name: &str) -> Result<(), Stop> {
-    let config = Config::parse(&config::read(path)?)?;
-    if !config.path.exists() {
-        return Ok(());
-    }
-    let connection = store::open(&config, Access::Read)?;
-    let namespace = namespace.unwrap_or(&config.default_namespace);
-    let Some(found) = store::find(&connection, namespace, name)? else {
+/// A stream that is asked for.
+#[derive(Deserialize)]
+struct Asked {
+    stream: String,
+    namespace: Option<String>,
+}
+
+/// Prints one stream's rows as JSON lines.
+pub fn one(path: &Path, namespace: Option<&str>, name: &str) -> Result<(), Stop> {
+    let Some((config, connection)) = open(path)? else {
         return Ok(());
     };
+    let namespace = namespace.unwrap_or(&config.default_namespace);
+    let mut out = BufWriter::new(io::stdout().lock());
+    print(&connection, namespace, name, ["", ""], &mut out)?;
+    Ok(out.flush()?)
+}
+
+/// Prints the rows of all streams of a list, each as `{"stream": …, "namespace": …, "data": ROW}`,
+/// with the stream as it was asked for.
+pub fn listed(path: &Path, list: &Path) -> Result<(), Stop> {
+    let refused = |error: String| {
+        Failure::config(format!("The list of streams {} cannot be read.", list.display()), error)
+    };
+    let text = std::fs::read_to_string(list).map_err(|error| refused(error.to_string()))?;
+    let asked: Vec<Asked> = text
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map_err(|error| refused(error.to_string()))?;
+    let Some((config, connection)) = open(path)? else {
+        return Ok(());
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    for Asked { stream, namespace } in &asked {
+        let shown = namespace.as_deref().map_or_else(|| "null".to_owned(), json::quote);
+        let head = format!(r#"{{"stream":{},"namespace":{shown},"data":"#, json::quote(stream));
+        let namespace = namespace.as_ref().unwrap_or(&config.default_namespace);
+        print(&connection, namespace, stream, [&head, "}"], &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The database, if there is one: without it no stream has any rows.
+fn open(path: &Path) -> Result<Option<(Config, Connection)>, Stop> {
+    let config = Config::parse(&config::read(path)?)?;
+    if !config.path.exists() {
+        return Ok(None);
+    }
+    let connection = store::open(&config, Access::Read)?;
+    Ok(Some((config, connection)))
+}
+
+/// Prints a stream's rows, each between `around`: the values as they are stored, and then the
+/// columns of metadata. A stream that does not exist has no rows.
+fn print(
+    connection: &Connection,
+    namespace: &str,
+    name: &str,
+    around: [&str; 2],
+    out: &mut impl Write,
+) -> Result<(), Stop> {
+    let Some(found) = store::find(connection, namespace, name)? else {
+        return Ok(());
+    };
+    let [head, tail] = around;
     let mut select = connection.prepare(&format!(
         "SELECT _airbyte_raw_id, _airbyte_extracted_at, _airbyte_meta, _airbyte_generation_id, data
          FROM stream_{} WHERE NOT deleted AND epoch IS NOT ?1 ORDER BY rowid",
         found.id
     ))?;
     let mut rows = select.query([found.hidden()])?;
-    let mut out = BufWriter::new(io::stdout().lock());
     while let Some(row) = rows.next()? {
         let damaged = |error| Failure::system("A stored row is damaged.", error);
         let text = |index| row.get_ref(index).map(|value| value.as_str().unwrap_or_default());
@@ -36,10 +91,10 @@ pub fn run(path: &Path, namespace: Option<&str>, name: &str) -> Result<(), Stop>
         let generation = generation.map_or_else(|| "null".to_owned(), |id| id.to_string());
         writeln!(
             out,
-            r#"{data}{comma}"_airbyte_raw_id":{},"_airbyte_extracted_at":{extracted_at},"_airbyte_meta":{},"_airbyte_generation_id":{generation}}}"#,
+            r#"{head}{data}{comma}"_airbyte_raw_id":{},"_airbyte_extracted_at":{extracted_at},"_airbyte_meta":{},"_airbyte_generation_id":{generation}}}{tail}"#,
             json::quote(text(0)?),
             text(2)?,
         )?;
     }
-    Ok(out.flush()?)
+    Ok(())
 }

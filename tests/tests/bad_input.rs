@@ -296,7 +296,7 @@ fn readbacks_that_do_not_work() {
     let bench = Bench::new();
     let command = format!("'{REFERENCE}'");
     for (readback, what) in [
-        ("sh -c 'echo no such table >&2; exit 3'", &["no such table", "exit status: 3"][..]),
+        ("sh -c 'echo no such table >&2; exit 3'", &["no such table", "exit code 3"][..]),
         ("sh -c 'echo hello'", &["line 1 of its output is no JSON object: hello"]),
         ("sh -c 'echo [1]'", &["no JSON object: [1]"]),
         ("no-such-readback", &["no-such-readback", "could not be started"]),

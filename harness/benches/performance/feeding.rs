@@ -11,7 +11,7 @@ use touchdown::protocol::message::Descriptor;
 use touchdown::scenario::Step;
 use touchdown::scenario::bulk::Bulk;
 use touchdown::subject::Limits;
-use touchdown::subject::command::Subject;
+use touchdown::subject::command;
 use touchdown::subject::process::{self, Stdin};
 
 use crate::measure::{LINE, Row, Target, median};
@@ -68,7 +68,7 @@ fn rate(began: Instant) -> f64 {
 
 fn launch() -> anyhow::Result<f64> {
     let own = std::env::current_exe()?;
-    let subject = Subject {
+    let subject = command::Command {
         words: vec![own.into(), sink::WORD.into(), sink::COUNT.into()],
         workdir: None,
         env: Vec::new(),

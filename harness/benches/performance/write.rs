@@ -74,7 +74,7 @@ impl Input {
             match step {
                 Step::Message(sent) => writeln!(file, "{}", sent.line)?,
                 Step::Bulk(bulk) => bulk.write(|bytes, _| file.write_all(bytes))?,
-                Step::Gate => {}
+                Step::Gate | Step::Disturb(_) => {}
             }
         }
         // What is still on its way to the disk would get in the way of the destination's own.

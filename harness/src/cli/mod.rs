@@ -1,9 +1,12 @@
 //! The command line: one file a subcommand. The only place that prints, with [`crate::report`].
 
+mod clean;
 mod explain;
+mod image;
 mod judge;
 mod list;
 mod run;
+mod target;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -11,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::event::{Report, Trouble};
+use crate::subject::image::engine::EngineError;
 
 /// Conformance tests for Airbyte destination connectors, in any language.
 #[derive(Debug, Parser)]
@@ -41,6 +45,8 @@ enum Command {
     Explain(explain::Args),
     /// Judge the evidence of a failure folder again, without the destination
     Judge(judge::Args),
+    /// Remove containers, networks and volumes that runs have left which were killed
+    Clean(clean::Args),
     /// Run the reference destination that comes with touchdown: spec, check, write, read
     #[command(disable_help_flag = true)]
     Reference {
@@ -69,6 +75,14 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
+    /// For what went wrong with an engine or an image.
+    fn of_engine(error: &EngineError) -> Self {
+        match error {
+            EngineError::Address { .. } => Self::Usage,
+            _ => Self::Subject,
+        }
+    }
+
     fn of(report: &Report) -> Self {
         match &report.trouble {
             Some(Trouble::Subject(_)) => Self::Subject,
@@ -90,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::run(&args).into(),
         Command::Explain(args) => explain::run(&args).into(),
         Command::Judge(args) => judge::run(&args).into(),
+        Command::Clean(args) => clean::run(&args).into(),
         Command::Reference { args } => {
             let name = OsString::from("touchdown reference");
             reference_destination::run(std::iter::once(name).chain(args))

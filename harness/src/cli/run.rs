@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Exit, complain};
+use super::target::Target;
+use super::{Exit, complain, image};
 use crate::config::{self, ConfigFile, Plan, PlanError, Selection};
 use crate::event::Report;
 use crate::protocol::Operation;
-use crate::readback::command::Readback;
 use crate::report::progress::Progress;
 use crate::report::{json as json_report, terminal};
 use crate::scenario::load;
 use crate::scenario::names::Names;
 use crate::session;
-use crate::subject::command::Subject;
 use crate::subject::group::end_all;
+use crate::subject::image::guard::Guard;
 use crate::subject::{INTERRUPTED, Limits};
 
 const EXAMPLES: &str = "\
@@ -28,6 +27,8 @@ Examples:
   touchdown run --command \"python main.py\" --workdir my-destination \\
       --config secrets/config.json --readback \"python read.py\"
   touchdown run --config config.json --run 'state-*' -- java -jar destination.jar
+  touchdown run --image airbyte/destination-x:dev --config secrets/config.json \\
+      --network my-services --readback \"python read.py\"
   touchdown run --reference --env FAULT=reorder-states";
 
 /// Flags.
@@ -35,30 +36,35 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Test the reference destination that comes with touchdown
-    #[arg(long, conflicts_with_all = ["command", "words", "config", "readback", "workdir"])]
-    reference: bool,
+    #[arg(long, conflicts_with_all =
+        ["command", "words", "config", "readback", "readback_once", "workdir"])]
+    pub(super) reference: bool,
     /// The destination's command, split into words as a shell would
     #[arg(long, value_name = "CMD", conflicts_with = "words")]
-    command: Option<String>,
+    pub(super) command: Option<String>,
     /// The destination's command, word by word
     #[arg(last = true, value_name = "CMD ARG")]
-    words: Vec<OsString>,
+    pub(super) words: Vec<OsString>,
     /// Where the destination runs; here by default
     #[arg(long, value_name = "DIR")]
-    workdir: Option<PathBuf>,
+    pub(super) workdir: Option<PathBuf>,
     /// A variable for the destination's environment, which holds PATH, HOME and LANG otherwise
     #[arg(long = "env", value_name = "K=V", value_parser = variable)]
-    env: Vec<(String, String)>,
+    pub(super) env: Vec<(String, String)>,
     /// The destination's working config
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// A config that fits the spec and points nowhere
     #[arg(long, value_name = "FILE")]
-    unreachable_config: Option<PathBuf>,
+    pub(super) unreachable_config: Option<PathBuf>,
     /// A command that prints landed rows as JSON lines; called with --config FILE --stream NAME
     /// [--namespace NS]
     #[arg(long, value_name = "CMD")]
-    readback: Option<String>,
+    pub(super) readback: Option<String>,
+    /// As --readback, but called once after each sync, with --config FILE --streams FILE; see the
+    /// README
+    #[arg(long, value_name = "CMD", conflicts_with = "readback")]
+    pub(super) readback_once: Option<String>,
     /// The destination knows no namespaces: streams are told apart by name
     #[arg(long)]
     no_namespaces: bool,
@@ -82,7 +88,7 @@ pub struct Args {
     seed: u64,
     /// End a launch that makes no progress for so long
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
-    timeout: f64,
+    pub(super) timeout: f64,
     /// check has to answer within
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     check_within: f64,
@@ -95,6 +101,8 @@ pub struct Args {
     /// Where the evidence of failures is kept
     #[arg(long, value_name = "DIR", default_value = "touchdown-out")]
     out: PathBuf,
+    #[command(flatten)]
+    pub(super) image: image::Args,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -128,12 +136,13 @@ pub fn run(args: &Args) -> Exit {
             return Exit::Usage;
         }
     };
-    let plan = match plan(args, &folder) {
+    let (plan, guard) = match plan(args, &folder) {
         Ok(plan) => plan,
         Err(error) => {
             complain(&error);
             return match error {
                 PlanError::NothingSelected => Exit::Nothing,
+                PlanError::Engine(error) => Exit::of_engine(&error),
                 _ => Exit::Usage,
             };
         }
@@ -146,7 +155,13 @@ pub fn run(args: &Args) -> Exit {
         }
     });
     let progress = Progress::default();
-    let mut report = match session::run(&plan, &|event| progress.on(event)) {
+    let report = session::run(&plan, &|event| progress.on(event));
+    // With it goes all that the run has made of containers.
+    drop(plan);
+    if let Some(guard) = guard {
+        guard.done();
+    }
+    let mut report = match report {
         Ok(report) => report,
         Err(error) => {
             complain(error);
@@ -170,7 +185,7 @@ fn tell(report: &Report, json: Option<&Path>) -> Exit {
     exit
 }
 
-fn plan(args: &Args, folder: &TempDir) -> Result<Plan, PlanError> {
+fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanError> {
     let other = |what: String| PlanError::Other(what);
     let scenarios = match &args.scenarios {
         Some(path) => load::from_folder(path),
@@ -178,34 +193,27 @@ fn plan(args: &Args, folder: &TempDir) -> Result<Plan, PlanError> {
     }
     .map_err(|error| other(error.to_string()))?;
     let selection = Selection::new(&args.run, &args.skip, &scenarios)?;
-    let subject = subject(args)?;
     if let Some(workdir) = &args.workdir
         && !workdir.is_dir()
     {
         return Err(other(format!("--workdir {}: no such folder", workdir.display())));
     }
-    let (config, unreachable, readback) = if args.reference {
-        let [working, unreachable] = reference_configs(folder).map_err(|e| other(e.to_string()))?;
-        let words = subject.words.iter().cloned().chain(["read".into()]).collect();
-        // Reading back is not what is tested: it gets no fault.
-        let readback = Subject { words, workdir: None, env: Vec::new() };
-        (Some(working), Some(unreachable), Some(readback))
-    } else {
-        (args.config.clone(), args.unreachable_config.clone(), readback(args)?)
-    };
+    let run = config::run_name();
+    let Target { subject, config, unreachable, readback, guard } =
+        Target::find(args, folder, &run)?;
     let read = |path: &Option<PathBuf>, what| {
         path.as_ref().map(|path| ConfigFile::read(path, what)).transpose()
     };
     let gate = args.ack_within.map(|s| Duration::from_secs_f64(s + 0.5));
     let plan = Plan {
+        io: args.image.io,
         is_reference: args.reference,
         config: read(&config, "the config")?,
         unreachable: read(&unreachable, "the unreachable config")?,
-        readback: readback
-            .map(|command| Readback { command, within: Duration::from_secs_f64(args.timeout) }),
+        readback,
         scenarios,
         selection,
-        names: Names { run: config::run_name(), namespaces: !args.no_namespaces },
+        names: Names { run, namespaces: !args.no_namespaces },
         seed: args.seed,
         jobs: args.jobs,
         limits: Limits {
@@ -225,63 +233,11 @@ fn plan(args: &Args, folder: &TempDir) -> Result<Plan, PlanError> {
                 .to_owned(),
         ));
     }
-    Ok(plan)
+    Ok((plan, guard))
 }
 
 fn needs_config(plan: &Plan) -> bool {
     crate::checks::all()
         .filter(|check| plan.selection.check(check.id))
         .any(|check| check.on.iter().all(|on| on.operation() != Operation::Spec))
-}
-
-fn split(flag: &'static str, words: &str) -> Result<Vec<OsString>, PlanError> {
-    let split = shell_words::split(words)
-        .map_err(|_| PlanError::Words { flag, words: words.to_owned() })?;
-    if split.is_empty() {
-        return Err(PlanError::Other(format!("--{flag} is empty")));
-    }
-    Ok(split.into_iter().map(OsString::from).collect())
-}
-
-fn subject(args: &Args) -> Result<Subject, PlanError> {
-    let words = if args.reference {
-        let own = std::env::current_exe()
-            .map_err(|error| PlanError::Other(format!("our own program is not found: {error}")))?;
-        vec![own.into_os_string(), "reference".into()]
-    } else if let Some(command) = &args.command {
-        split("command", command)?
-    } else if args.words.is_empty() {
-        return Err(PlanError::Other(
-            "what is to be tested? give --command \"CMD …\", -- CMD ARG…, or --reference"
-                .to_owned(),
-        ));
-    } else {
-        args.words.clone()
-    };
-    Ok(Subject { words, workdir: args.workdir.clone(), env: args.env.clone() })
-}
-
-fn readback(args: &Args) -> Result<Option<Subject>, PlanError> {
-    let Some(command) = &args.readback else {
-        return Ok(None);
-    };
-    let words = split("readback", command)?;
-    Ok(Some(Subject { words, workdir: args.workdir.clone(), env: args.env.clone() }))
-}
-
-/// Configs for the reference destination: one that works, with a secret in it, and one that fits
-/// the spec and points nowhere.
-fn reference_configs(folder: &TempDir) -> std::io::Result<[PathBuf; 2]> {
-    let write = |name: &str, database: &str| {
-        let path = folder.path().join(name);
-        let config = json!({
-            "path": folder.path().join(database),
-            "passphrase": "correct horse battery staple",
-        });
-        std::fs::write(&path, config.to_string()).map(|()| path)
-    };
-    Ok([
-        write("config.json", "reference.sqlite")?,
-        write("unreachable.json", "no/such/folder/reference.sqlite")?,
-    ])
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Launch;
 use crate::scenario::bulk::Bulk;
-use crate::scenario::{Sent, Step};
+use crate::scenario::{Disturbance, Sent, Step};
 use crate::transcript::{End, Gate, Micros, Output, Transcript};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +25,11 @@ enum Entry {
     /// A gate in the input.
     StdinGate {
         at: Option<Micros>,
+    },
+    /// Something that is done to the subject.
+    StdinDisturb {
+        at: Option<Micros>,
+        disturbance: Disturbance,
     },
     /// How a gate was passed.
     Gate(Gate),
@@ -67,13 +72,15 @@ pub fn write(launch: &Launch, to: &mut impl Write) -> io::Result<()> {
         Step::Message(sent) => Entry::Stdin { at, line: sent.line.clone() },
         Step::Bulk(bulk) => Entry::StdinBulk { at, bulk: bulk.clone() },
         Step::Gate => Entry::StdinGate { at },
+        Step::Disturb(disturbance) => Entry::StdinDisturb { at, disturbance: *disturbance },
     });
     let mut entries: Vec<(Micros, Entry)> = input
         .map(|entry| {
             let at = match &entry {
-                Entry::Stdin { at, .. } | Entry::StdinBulk { at, .. } | Entry::StdinGate { at } => {
-                    *at
-                }
+                Entry::Stdin { at, .. }
+                | Entry::StdinBulk { at, .. }
+                | Entry::StdinGate { at }
+                | Entry::StdinDisturb { at, .. } => *at,
                 _ => None,
             };
             (at.unwrap_or(Micros::MAX), entry)
@@ -105,6 +112,7 @@ pub fn read(text: &str) -> Result<(Vec<Step>, Transcript), String> {
             }
             Entry::StdinBulk { at, bulk } => Some((at, Step::Bulk(bulk))),
             Entry::StdinGate { at } => Some((at, Step::Gate)),
+            Entry::StdinDisturb { at, disturbance } => Some((at, Step::Disturb(disturbance))),
             Entry::Gate(gate) => {
                 transcript.gates.push(gate);
                 None
@@ -145,6 +153,7 @@ mod tests {
             written: vec![1, 3],
             gates: vec![],
             end: End { code: Some(0), peak_rss: 7, cpu_s: 0.25, ..End::default() },
+            ..Transcript::default()
         };
         let steps = [r#"{"n":1.50}"#, r#"{"n":2}"#, r#"{"n":3}"#]
             .map(|line| Step::Message(Sent::parse(line).unwrap()));

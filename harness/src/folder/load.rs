@@ -52,7 +52,8 @@ pub fn load(folder: &Path) -> Result<Loaded, LoadError> {
         let nth = nth + 1;
         let path = folder.join(format!("{nth}.transcript.jsonl"));
         let fail = |what: String| LoadError { file: path.clone(), what };
-        let (steps, transcript) = lines::read(&read(&path)?).map_err(fail)?;
+        let (steps, mut transcript) = lines::read(&read(&path)?).map_err(fail)?;
+        transcript.condition = file.condition;
         let path = folder.join(format!("{nth}.catalog.json"));
         let catalog = if path.exists() { Some(read(&path)?) } else { None };
         let streams = if catalog.is_some() { parse(&path)? } else { Catalog::default() };

@@ -24,6 +24,7 @@ use crate::event::Row;
 use crate::evidence::{Facts, Purpose};
 use crate::protocol::Operation;
 use crate::scenario::pack::Member;
+use crate::transcript::Condition;
 
 /// The file that makes a folder one of ours.
 pub const TRIAL: &str = "trial.json";
@@ -45,6 +46,8 @@ struct TrialFile {
 #[derive(Debug, Serialize, Deserialize)]
 struct LaunchFile {
     operation: Operation,
+    #[serde(default)]
+    condition: Condition,
     repeat: String,
 }
 

@@ -33,6 +33,7 @@ pub fn save(
             .clone()
             .map(|nth| LaunchFile {
                 operation: evidence.launches[nth].operation,
+                condition: evidence.launches[nth].transcript.condition,
                 repeat: repeat(nth),
             })
             .collect(),
@@ -75,7 +76,7 @@ fn save_launch(folder: &Path, nth: usize, launch: &Launch) -> io::Result<()> {
         match step {
             Step::Message(sent) => writeln!(messages, "{}", sent.line)?,
             Step::Bulk(bulk) => bulk.write(|bytes, _| messages.write_all(bytes))?,
-            Step::Gate => {}
+            Step::Gate | Step::Disturb(_) => {}
         }
     }
     messages.flush()?;

@@ -1,6 +1,10 @@
 //! Reading back what has landed.
 //!
 //! Only by command so far: the author's own few lines know best how rows are read from their
-//! system.
+//! system. [`command`] says how it is called, [`process`] runs it, and [`rows`] reads what it
+//! prints.
 
 pub mod command;
+pub mod process;
+pub mod reader;
+pub mod rows;

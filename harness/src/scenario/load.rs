@@ -9,7 +9,9 @@
 //!   2.catalog.json       the second sync …
 //! ```
 //!
-//! Instructions: `{"touchdown": "gate"}` and `{"touchdown": {"bulk": {…}}}`.
+//! Instructions: `{"touchdown": "gate"}`, `{"touchdown": {"bulk": {…}}}` and
+//! `{"touchdown": {"disturb": …}}`, which is `"kill"`, `"stop"`, `{"pause": 500}` or
+//! `{"cut-network": 500}` (milliseconds).
 
 use std::path::Path;
 
@@ -18,7 +20,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::bulk::Bulk;
-use super::{Scenario, Sent, Step, Sync};
+use super::{Disturbance, Scenario, Sent, Step, Sync};
 use crate::protocol::message::Descriptor;
 
 static BUILT_IN: Dir = include_dir!("$CARGO_MANIFEST_DIR/../fixtures/scenarios");
@@ -111,14 +113,19 @@ fn scenario(id: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<Scenario,
     if syncs.is_empty() {
         return Err(fail("1.catalog.json", "it is not there".into()));
     }
-    Ok(Scenario {
+    let scenario = Scenario {
         id: id.to_owned(),
         summary: head.summary,
         alone: head.alone,
         state_ids: head.state_ids,
         statuses: head.statuses,
         syncs,
-    })
+    };
+    if !scenario.alone && scenario.disturbances().next().is_some() {
+        let what = "what disturbs the destination would disturb others: say \"alone\": true";
+        return Err(fail("scenario.json", what.into()));
+    }
+    Ok(scenario)
 }
 
 /// Reads each line that is not blank; an error names its line.
@@ -137,6 +144,7 @@ fn step(line: &str) -> Result<Step, String> {
     enum Instruction {
         Gate,
         Bulk(Bulk),
+        Disturb(Disturbance),
     }
     #[derive(Deserialize)]
     struct Ours {
@@ -146,6 +154,7 @@ fn step(line: &str) -> Result<Step, String> {
     match ours.touchdown {
         Some(Instruction::Gate) => Ok(Step::Gate),
         Some(Instruction::Bulk(bulk)) => Ok(Step::Bulk(bulk)),
+        Some(Instruction::Disturb(disturbance)) => Ok(Step::Disturb(disturbance)),
         None => Sent::parse(line).map(Step::Message),
     }
 }

@@ -10,6 +10,7 @@ pub mod load;
 pub mod names;
 pub mod pack;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::protocol::catalog::Catalog;
@@ -31,6 +32,16 @@ pub struct Scenario {
     pub statuses: bool,
     /// The syncs, in order.
     pub syncs: Vec<Sync>,
+}
+
+impl Scenario {
+    /// What is done to the subject in it.
+    pub fn disturbances(&self) -> impl Iterator<Item = Disturbance> {
+        self.syncs.iter().flat_map(|sync| &sync.steps).filter_map(|step| match step {
+            Step::Disturb(disturbance) => Some(*disturbance),
+            _ => None,
+        })
+    }
 }
 
 /// One `write` of a scenario.
@@ -55,6 +66,30 @@ pub enum Step {
     Bulk(Bulk),
     /// Nothing is written until all states so far have come back, or a deadline is over.
     Gate,
+    /// Something is done to the subject itself.
+    Disturb(Disturbance),
+}
+
+/// Something done to a subject while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disturbance {
+    /// It is ended at once, as by a crash: SIGKILL. Nothing is written after it.
+    Kill,
+    /// It is asked to end, as by a deployment: SIGTERM. Nothing is written after it.
+    Stop,
+    /// It stands still for so many milliseconds, as on a machine that is overloaded.
+    Pause(u64),
+    /// Its network is gone for so many milliseconds.
+    CutNetwork(u64),
+}
+
+impl Disturbance {
+    /// Whether the sync cannot come to its own end after it.
+    #[must_use]
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Kill | Self::Stop)
+    }
 }
 
 /// A line of input.

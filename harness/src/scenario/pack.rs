@@ -127,6 +127,7 @@ fn packed(
 fn rename(step: &Step, names: &Names) -> serde_json::Result<Step> {
     Ok(match step {
         Step::Gate => Step::Gate,
+        Step::Disturb(disturbance) => Step::Disturb(*disturbance),
         Step::Bulk(bulk) => {
             let mut bulk = bulk.clone();
             bulk.stream = names.descriptor(&bulk.stream);
@@ -178,6 +179,7 @@ fn platform_made(steps: Vec<(bool, Step)>) -> serde_json::Result<Vec<Step>> {
     for (ids, step) in steps {
         made.push(match step {
             Step::Gate => Step::Gate,
+            Step::Disturb(disturbance) => Step::Disturb(disturbance),
             Step::Bulk(mut bulk) => {
                 bulk.first_state_id = ids.then_some(next_id);
                 next_id += if ids { bulk.states() } else { 0 };

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Session, SessionError, runner};
+use super::{Session, SessionError};
 use crate::event::Row;
 use crate::evidence::{Evidence, Purpose};
 use crate::folder;
 use crate::judging::{Judged, Places};
 use crate::protocol::Operation;
 use crate::redact;
+use crate::subject::Call;
 
 /// Makes sure that evidence can be kept there, as it would be too late after all launches, and
 /// removes what an earlier run has kept: its folders would be taken for this run's.
@@ -129,20 +130,23 @@ impl<'a> Kept<'a> {
             Purpose::CheckInvalid | Purpose::WriteInvalid => Some(folder.join("config.json")),
             // Its configs are gone with the run.
             _ if plan.is_reference => Some(folder.join("config.json")),
-            Purpose::Write | Purpose::CheckWorking => {
+            Purpose::Write | Purpose::WriteBroken | Purpose::CheckWorking | Purpose::Image => {
                 plan.config.as_ref().map(|config| config.path.clone())
             }
             Purpose::CheckUnreachable => plan.unreachable.as_ref().map(|c| c.path.clone()),
         };
         let catalog = folder.join(format!("{}.catalog.json", launch + 1));
         let messages = folder.join(format!("{}.messages.jsonl", launch + 1));
-        let is_write = of.purpose.operation() == Operation::Write;
-        let args = runner::arguments(
-            of.purpose.operation(),
-            config.as_deref(),
-            is_write.then_some(catalog.as_path()),
-        );
-        let line = plan.subject.shell_line(&args, is_write.then_some(messages.as_path()));
+        let made = of.launches.get(launch)?;
+        let is_write = made.operation == Operation::Write;
+        let call = Call {
+            operation: made.operation,
+            config: config.as_deref().filter(|_| made.operation != Operation::Spec),
+            catalog: is_write.then_some(catalog.as_path()),
+        };
+        let condition = made.transcript.condition;
+        let messages = is_write.then_some(messages.as_path());
+        let line = plan.subject.shell_line(call, condition, messages);
         Some(self.text(&line))
     }
 }

@@ -1,6 +1,5 @@
 //! Running jobs: one trial each, launch after launch, reading back what has landed in between.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
@@ -17,7 +16,9 @@ use crate::protocol::Operation;
 use crate::protocol::catalog::Catalog;
 use crate::redact::Secrets;
 use crate::scenario::pack::{Member, PackedSync, Trial};
-use crate::subject::process::{self, Stdin};
+use crate::subject::drive::Stdin;
+use crate::subject::{Call, LaunchError};
+use crate::transcript::{Condition, Transcript};
 
 /// One trial to be run.
 pub struct Job {
@@ -50,22 +51,6 @@ impl Job {
     pub fn launches(&self) -> usize {
         self.syncs.len().max(1)
     }
-}
-
-/// The subject's arguments for an operation.
-pub fn arguments(
-    operation: Operation,
-    config: Option<&Path>,
-    catalog: Option<&Path>,
-) -> Vec<OsString> {
-    let mut args: Vec<OsString> = vec![operation.name().into()];
-    if let Some(config) = config {
-        args.extend(["--config".into(), config.into()]);
-    }
-    if let Some(catalog) = catalog {
-        args.extend(["--catalog".into(), catalog.into()]);
-    }
-    args
 }
 
 /// Launches the subject and reads back what has landed.
@@ -128,58 +113,70 @@ impl<'a> Runner<'a> {
         Ok(path)
     }
 
-    /// Runs a job. The error is that the subject could not be started, in words.
-    pub fn run(&self, job: Job) -> Result<Evidence, String> {
+    /// Runs a job. The error is that the subject could not be started, or not be seen to its end.
+    pub fn run(&self, job: Job) -> Result<Evidence, LaunchError> {
         let Job { id, purpose, config, note, members, syncs } = job;
         let mut launches: Vec<Launch> = Vec::new();
         if syncs.is_empty() {
-            launches.push(self.bare(&id, purpose, config.as_deref())?);
+            let stdin = match purpose {
+                Purpose::SpecInputHeldOpen => Stdin::HeldOpen,
+                _ => Stdin::Steps(&[]),
+            };
+            let operation = purpose.operation();
+            launches.push(self.bare(&id, operation, config.as_deref(), stdin, Condition::Usual)?);
         }
         let total = syncs.len();
         for (nth, sync) in syncs.into_iter().enumerate() {
             let what = if total > 1 { format!("{id} {}/{total}", nth + 1) } else { id.clone() };
-            let mut launch = self.sync(&what, &format!("{id}-{nth}"), sync, config.as_deref())?;
+            let file = format!("{id}-{nth}");
+            let mut launch = self.sync(&what, &file, sync, config.as_deref(), Condition::Usual)?;
             // After a failed sync nobody can say what has to be there.
             let stop = !launch.succeeded() && !launch.everything_came();
             if purpose == Purpose::Write && !stop {
                 launch.landed = self.read_back(&id, nth, &members);
             }
             launches.push(launch);
-            if stop {
+            if stop && purpose != Purpose::WriteBroken {
                 break;
             }
         }
         Ok(Evidence { trial: id, purpose, config_note: note, members, launches })
     }
 
-    fn bare(&self, id: &str, purpose: Purpose, config: Option<&Path>) -> Result<Launch, String> {
-        let operation = purpose.operation();
+    /// A launch without a catalog: spec or check.
+    pub fn bare(
+        &self,
+        what: &str,
+        operation: Operation,
+        config: Option<&Path>,
+        stdin: Stdin,
+        condition: Condition,
+    ) -> Result<Launch, LaunchError> {
         let config = match operation {
             Operation::Spec => None,
             _ => config.or(self.plan.config.as_ref().map(|config| config.path.as_path())),
         };
-        let args = arguments(operation, config, None);
-        let stdin = match purpose {
-            Purpose::SpecInputHeldOpen => Stdin::HeldOpen,
-            _ => Stdin::Steps(&[]),
-        };
-        let transcript = self.launch(id, &args, stdin)?;
+        let call = Call { operation, config, catalog: None };
+        let transcript = self.launch(what, call, condition, stdin)?;
         Ok(Launch::new(operation, None, Catalog::default(), Vec::new(), transcript))
     }
 
-    fn sync(
+    /// A launch of `write`; `file` names the files that it is given.
+    pub fn sync(
         &self,
         what: &str,
         file: &str,
         sync: PackedSync,
         config: Option<&Path>,
-    ) -> Result<Launch, String> {
+        condition: Condition,
+    ) -> Result<Launch, LaunchError> {
         let catalog = self.folder.path().join(format!("{file}.catalog.json"));
-        fs::write(&catalog, &sync.catalog)
-            .map_err(|error| format!("writing {}: {error}", catalog.display()))?;
+        fs::write(&catalog, &sync.catalog).map_err(|error| {
+            LaunchError::Failed(format!("writing {}: {error}", catalog.display()))
+        })?;
         let config = config.or(self.plan.config.as_ref().map(|config| config.path.as_path()));
-        let args = arguments(Operation::Write, config, Some(&catalog));
-        let transcript = self.launch(what, &args, Stdin::Steps(&sync.steps))?;
+        let call = Call { operation: Operation::Write, config, catalog: Some(&catalog) };
+        let transcript = self.launch(what, call, condition, Stdin::Steps(&sync.steps))?;
         let PackedSync { catalog, streams, steps } = sync;
         Ok(Launch::new(Operation::Write, Some(catalog), streams, steps, transcript))
     }
@@ -187,22 +184,15 @@ impl<'a> Runner<'a> {
     fn launch(
         &self,
         what: &str,
-        args: &[OsString],
+        call: Call,
+        condition: Condition,
         stdin: Stdin,
-    ) -> Result<crate::transcript::Transcript, String> {
+    ) -> Result<Transcript, LaunchError> {
         self.launches.fetch_add(1, Ordering::SeqCst);
         (self.listener)(&Event::Launched { what });
-        let launched = process::launch(&self.plan.subject, args, stdin, self.plan.limits);
+        let launched = self.plan.subject.launch(call, condition, stdin, self.plan.limits);
         (self.listener)(&Event::Landed);
-        let mut transcript = launched.map_err(|error| {
-            let shown = self.plan.subject.shown();
-            match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    format!("`{shown}` could not be started: no such command, or no such --workdir")
-                }
-                _ => format!("`{shown}` could not be started: {error}"),
-            }
-        })?;
+        let mut transcript = launched?;
         if let Ok(secrets) = self.secrets.read() {
             secrets.redact(&mut transcript);
         }
@@ -214,15 +204,9 @@ impl<'a> Runner<'a> {
             return Vec::new();
         };
         let secrets = self.secrets.read().map(|secrets| secrets.clone()).unwrap_or_default();
-        members
-            .iter()
-            .filter(|member| nth < member.syncs)
-            .flat_map(|member| &member.streams)
-            .enumerate()
-            .map(|(at, stream)| {
-                let into = self.folder.path().join(format!("{id}-{nth}-{at}.landed.jsonl"));
-                readback.read(&config.path, stream, &into, &secrets)
-            })
-            .collect()
+        let synced = members.iter().filter(|member| nth < member.syncs);
+        let streams: Vec<_> = synced.flat_map(|member| &member.streams).collect();
+        let into = self.folder.path().join(format!("{id}-{nth}"));
+        readback.read(&config.path, &streams, &into, &secrets)
     }
 }

@@ -2,14 +2,16 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process;
+
+use super::Call;
 
 /// Names the launch in its environment, so that what it leaves behind can be found.
 pub const MARKER: &str = "TOUCHDOWN_LAUNCH";
 
 /// A command, with where and in what environment it runs.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct Command {
     /// The program and the arguments that come before the operation.
     pub words: Vec<OsString>,
     /// Its working directory; ours if there is none.
@@ -18,15 +20,28 @@ pub struct Subject {
     pub env: Vec<(String, String)>,
 }
 
-impl Subject {
-    /// The command for these further arguments, in the known environment: `PATH`, `HOME` and
+impl Command {
+    /// The arguments of a call: `write --config FILE --catalog FILE`.
+    #[must_use]
+    pub fn arguments(call: Call) -> Vec<OsString> {
+        let mut args: Vec<OsString> = vec![call.operation.name().into()];
+        if let Some(config) = call.config {
+            args.extend(["--config".into(), config.into()]);
+        }
+        if let Some(catalog) = call.catalog {
+            args.extend(["--catalog".into(), catalog.into()]);
+        }
+        args
+    }
+
+    /// The command with these further arguments, in the known environment: `PATH`, `HOME` and
     /// `LANG` of ours, what the user gave, and nothing else. A variable such as
     /// `PYTHONUNBUFFERED` would hide that a destination does not flush its acknowledgements.
     #[must_use]
-    pub fn command(&self, args: &[OsString]) -> Command {
+    pub fn with(&self, args: &[OsString]) -> process::Command {
         let (program, rest) =
             self.words.split_first().map_or((OsStr::new(""), &[][..]), |(p, r)| (p.as_os_str(), r));
-        let mut command = Command::new(self.locate(program));
+        let mut command = process::Command::new(self.locate(program));
         command.args(rest).args(args).env_clear().envs(known_environment());
         command.envs(self.env.iter().map(|(key, value)| (key, value)));
         if let Some(workdir) = &self.workdir {

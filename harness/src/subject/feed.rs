@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::scenario::{SentBody, Step};
+use crate::scenario::{Disturbance, SentBody, Step};
 use crate::transcript::{Gate, Micros};
 
 use super::Limits;
+use super::drive::Running;
 use super::output::{Progress, since};
 
 /// Lines are gathered up to this size before they are written: one pipe's worth on Linux.
@@ -26,6 +27,8 @@ pub struct Fed {
     pub closed: Option<Micros>,
     /// When the subject was found to have closed its input.
     pub refused: Option<Micros>,
+    /// Why something could not be done to the subject.
+    pub undone: Option<io::Error>,
 }
 
 /// Writes all steps and then closes the input.
@@ -35,6 +38,7 @@ pub struct Fed {
 pub fn feed(
     input: impl Write + AsFd,
     steps: &[Step],
+    running: &dyn Running,
     start: Instant,
     limits: Limits,
     progress: &Progress,
@@ -42,12 +46,14 @@ pub fn feed(
     let mut feeder = Feeder {
         input,
         gathered: Vec::with_capacity(GATHER * 2),
+        running,
         start,
         progress,
         fed: Fed::default(),
     };
     match feeder.run(steps, limits) {
-        Ok(()) => feeder.fed.closed = Some(since(start)),
+        Ok(true) => feeder.fed.closed = Some(since(start)),
+        Ok(false) => {}
         Err(_) => feeder.fed.refused = Some(since(start)),
     }
     feeder.fed
@@ -56,13 +62,15 @@ pub fn feed(
 struct Feeder<'a, W> {
     input: W,
     gathered: Vec<u8>,
+    running: &'a dyn Running,
     start: Instant,
     progress: &'a Progress,
     fed: Fed,
 }
 
 impl<W: Write + AsFd> Feeder<'_, W> {
-    fn run(&mut self, steps: &[Step], limits: Limits) -> io::Result<()> {
+    /// Whether all was written; not all, where the subject was ended on purpose.
+    fn run(&mut self, steps: &[Step], limits: Limits) -> io::Result<bool> {
         for step in steps {
             self.fed.written.push(since(self.start));
             match step {
@@ -85,9 +93,16 @@ impl<W: Write + AsFd> Feeder<'_, W> {
                     self.flush()?;
                     self.gate(limits.gate);
                 }
+                Step::Disturb(disturbance) => {
+                    self.flush()?;
+                    if !self.disturb(*disturbance) {
+                        return Ok(false);
+                    }
+                }
             }
         }
-        self.flush()
+        self.flush()?;
+        Ok(true)
     }
 
     fn sends(&self, is_state: bool) {
@@ -111,6 +126,25 @@ impl<W: Write + AsFd> Feeder<'_, W> {
             stdout_bytes: self.progress.bytes.load(Ordering::SeqCst),
             mid_line: self.progress.mid_line.load(Ordering::SeqCst),
         });
+    }
+
+    /// Does something to the subject; false where nothing is to be written after it.
+    fn disturb(&mut self, disturbance: Disturbance) -> bool {
+        self.wait_until_read();
+        self.progress.held.store(true, Ordering::SeqCst);
+        let done = self.running.disturb(disturbance);
+        self.progress.moved(self.start);
+        self.progress.held.store(false, Ordering::SeqCst);
+        if let Err(error) = done {
+            self.fed.undone = Some(error);
+            self.running.kill();
+            return false;
+        }
+        // Its input stays open until it has ended: an end of input is no part of this.
+        while disturbance.ends() && !self.progress.over.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(2));
+        }
+        !disturbance.ends()
     }
 
     /// Waits until the subject has read all that was written: a slow start is not silence. The

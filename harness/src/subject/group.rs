@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::scenario::Disturbance;
+
 use super::command::MARKER;
 use super::{INTERRUPTED, leftovers};
 
@@ -69,6 +71,23 @@ impl Group {
     pub fn kill(&self) {
         // It may have ended in this very moment.
         let _ = killpg(Pid::from_raw(self.id), Signal::SIGKILL);
+    }
+
+    /// Signals the group, as a disturbance asks.
+    pub fn disturb(&self, disturbance: Disturbance) -> io::Result<()> {
+        let signal = |signal| Ok(killpg(Pid::from_raw(self.id), signal)?);
+        match disturbance {
+            Disturbance::Kill => signal(Signal::SIGKILL),
+            Disturbance::Stop => signal(Signal::SIGTERM),
+            Disturbance::Pause(millis) => {
+                signal(Signal::SIGSTOP)?;
+                thread::sleep(Duration::from_millis(millis));
+                signal(Signal::SIGCONT)
+            }
+            Disturbance::CutNetwork(_) => {
+                Err(io::Error::other("a command's network cannot be cut: only a container's"))
+            }
+        }
     }
 
     /// Ends what has outlived the first process, and names it. What ends by itself within the grace

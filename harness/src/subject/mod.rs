@@ -1,19 +1,144 @@
 //! The subject: the destination under test, and how to start it.
 //!
-//! [`process`] launches it once and records what happens; [`feed`] writes its input; [`output`]
-//! reads what it prints, both through a [`pipe`]; its processes are a [`group`], and [`leftovers`]
-//! finds those that outlive it. None of them judges.
+//! It is a [`command`] on this machine, launched as a [`process`] whose helpers are a [`group`]
+//! ([`leftovers`] finds those that outlive it), or an [`image`]. However it was started, [`drive`]
+//! takes it to its end: [`feed`] writes its input; [`output`] reads what it prints, both through a
+//! [`pipe`]. None of them judges.
 
 pub mod command;
+pub mod drive;
 pub mod feed;
 pub mod group;
+pub mod image;
 pub mod leftovers;
 pub mod output;
 pub mod pipe;
 pub mod process;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+use crate::protocol::Operation;
+use crate::scenario::{Disturbance, Scenario};
+use crate::transcript::{Condition, Transcript};
+use command::Command;
+use drive::Stdin;
+use image::Image;
+use image::engine::EngineError;
+
+/// The destination under test.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// A command on this machine.
+    Command(Command),
+    /// An image, run in containers.
+    Image(Arc<Image>),
+}
+
+/// Why a launch came to nothing: it could not be started, or its end was not seen.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// In words.
+    #[error("{0}")]
+    Failed(String),
+    /// The engine, or what it says of the image.
+    #[error(transparent)]
+    Engine(EngineError),
+}
+
+impl LaunchError {
+    /// Whether the image has no `sh`.
+    #[must_use]
+    pub fn is_no_shell(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::Program { program, .. }) if program == "sh")
+    }
+
+    /// Whether the engine does not see this machine's folders.
+    #[must_use]
+    pub fn is_not_shared(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::NotShared { .. }))
+    }
+}
+
+/// What a launch asks of the subject; the files are ours, on this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// What it is asked.
+    pub operation: Operation,
+    /// The config's file; none for spec.
+    pub config: Option<&'a Path>,
+    /// The catalog's file; only for write.
+    pub catalog: Option<&'a Path>,
+}
+
+impl Subject {
+    /// As a user would type it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Command(command) => command.shown(),
+            Self::Image(image) => image.name().to_owned(),
+        }
+    }
+
+    /// The image, if it is one.
+    #[must_use]
+    pub fn image(&self) -> Option<&Image> {
+        match self {
+            Self::Command(_) => None,
+            Self::Image(image) => Some(image),
+        }
+    }
+
+    /// Launches it once, under a condition that only an image can be put under.
+    pub fn launch(
+        &self,
+        call: Call,
+        condition: Condition,
+        stdin: Stdin,
+        limits: Limits,
+    ) -> Result<Transcript, LaunchError> {
+        match self {
+            Self::Command(command) => {
+                process::launch(command, &Command::arguments(call), stdin, limits).map_err(
+                    |error| {
+                        let shown = command.shown();
+                        LaunchError::Failed(match error.kind() {
+                            std::io::ErrorKind::NotFound => format!(
+                                "`{shown}` could not be started: no such command, or no such \
+                                 --workdir"
+                            ),
+                            _ => format!("`{shown}` could not be started: {error}"),
+                        })
+                    },
+                )
+            }
+            Self::Image(image) => {
+                image.launch(call, condition, stdin, limits).map_err(LaunchError::Engine)
+            }
+        }
+    }
+
+    /// One shell line that makes a launch without us, `input` on its stdin.
+    #[must_use]
+    pub fn shell_line(&self, call: Call, condition: Condition, input: Option<&Path>) -> String {
+        match self {
+            Self::Command(command) => command.shell_line(&Command::arguments(call), input),
+            Self::Image(image) => image.shell_line(call, condition, input),
+        }
+    }
+
+    /// Whether all that a scenario does to the subject can be done to this one.
+    #[must_use]
+    pub fn can_bear(&self, scenario: &Scenario) -> bool {
+        scenario.disturbances().all(|disturbance| match (self, disturbance) {
+            (Self::Command(_), Disturbance::CutNetwork(_)) => false,
+            (Self::Command(_) | Self::Image(_), _) => true,
+        })
+    }
+}
 
 /// What a launch may take, and when it has to be broken off.
 #[derive(Debug, Clone, Copy)]

@@ -1,178 +1,93 @@
-//! One launch of a command: started in a process group of its own, fed while it is drained,
-//! watched, and reaped with all that it started.
+//! One launch of a command: started in a process group of its own, and reaped with all that it
+//! started.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use wait4::{ResUse, Wait4};
+use wait4::Wait4;
 
-use crate::scenario::Step;
-use crate::transcript::{End, Stop, Transcript};
+use crate::scenario::Disturbance;
+use crate::transcript::Transcript;
 
-use super::command::Subject;
-use super::feed::{self, Fed};
+use super::Limits;
+use super::command::Command;
+pub use super::drive::Stdin;
+use super::drive::{Ended, Running, Started, drive};
 use super::group::Group;
-use super::output::{Progress, read_lines, since};
-use super::pipe::Pipe;
-use super::{INTERRUPTED, Limits};
+use super::output::since;
 
-/// How often the watch looks at the clock.
-const TICK: Duration = Duration::from_millis(50);
-
-/// What the subject gets on stdin.
-#[derive(Debug, Clone, Copy)]
-pub enum Stdin<'a> {
-    /// These steps, then the end of input.
-    Steps(&'a [Step]),
-    /// Nothing, and no end either, for as long as the launch lasts.
-    HeldOpen,
-}
-
-/// Launches the subject once. The error is that of starting it: the command does not exist, or
-/// may not be run.
+/// Launches a command once. The error is that of starting it: it does not exist, or may not be
+/// run.
 pub fn launch(
-    subject: &Subject,
+    command: &Command,
     args: &[OsString],
     stdin: Stdin,
     limits: Limits,
 ) -> io::Result<Transcript> {
-    let start = Instant::now();
+    let began = Instant::now();
+    let (group, started) = start(command, args, began)?;
+    drive(&group, started, stdin, limits, began)
+}
+
+/// Starts a command with these arguments.
+pub fn start(command: &Command, args: &[OsString], began: Instant) -> io::Result<(Group, Started)> {
     let (mut child, group) = Group::spawn(
-        subject.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()),
+        command.with(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()),
     )?;
-    let progress = Progress::default();
-    let (pipe_in, pipe_out, pipe_err) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take());
-
-    let mut held_open = None;
-    let (fed, out, err, ended, stopped, left_behind) = thread::scope(|scope| {
-        let progress = &progress;
-        let out = scope.spawn(move || {
-            pipe_out.map(|pipe| {
-                let pipe = Pipe::new(widened(pipe), progress);
-                read_lines(pipe, start, limits, progress, true)
-            })
-        });
-        let err = scope.spawn(move || {
-            pipe_err.map(|pipe| {
-                let pipe = Pipe::new(pipe, progress);
-                read_lines(pipe, start, limits, progress, false)
-            })
-        });
-        let feeder = match stdin {
-            Stdin::Steps(steps) => Some(scope.spawn(move || {
-                pipe_in.map(|pipe| {
-                    let pipe = Pipe::new(widened(pipe), progress);
-                    let fed = feed::feed(pipe, steps, start, limits, progress);
-                    progress.moved(start);
-                    fed
-                })
-            })),
-            Stdin::HeldOpen => {
-                held_open = pipe_in;
-                None
-            }
-        };
-        let (ended, stopped) = watch(child, &group, start, limits, progress);
-        progress.end();
-        // A process that stays behind may hold the pipes open: it goes before they are waited for.
-        let left_behind = group.reap();
-        let fed = feeder.and_then(|feeder| feeder.join().ok().flatten());
-        (fed, out.join().ok().flatten(), err.join().ok().flatten(), ended, stopped, left_behind)
-    });
-    drop(held_open);
-
-    let Fed { written, gates, closed, refused } = fed.unwrap_or_default();
-    let (stdout, stdout_closed) = out.unwrap_or_default();
-    let (stderr, stderr_closed) = err.unwrap_or_default();
-    let mut left_behind = left_behind;
-    if left_behind.is_empty() && (stdout_closed.is_none() || stderr_closed.is_none()) {
-        left_behind.push("a process that hides, and holds its output open".to_owned());
-    }
-    let mut end = End {
-        stdin_closed: closed,
-        stdin_refused: refused.filter(|_| stopped.is_none()),
-        stdout_closed,
-        stopped,
-        left_behind,
-        ..End::default()
+    let started = Started {
+        stdin: ours(child.stdin.take())?,
+        stdout: ours(child.stdout.take())?,
+        stderr: ours(child.stderr.take())?,
+        wait: Box::new(move || wait(&mut child, began)),
     };
-    if let Some((usage, at)) = ended {
-        fill(&mut end, &usage, at);
-    }
-    Ok(Transcript { stdout, stderr, written, gates, end })
+    Ok((group, started))
 }
 
-fn fill(end: &mut End, usage: &ResUse, at: u64) {
+fn ours<P: Into<OwnedFd>>(pipe: Option<P>) -> io::Result<File> {
+    pipe.map(|pipe| File::from(pipe.into())).ok_or_else(|| io::Error::other("it has no pipe"))
+}
+
+fn wait(child: &mut Child, began: Instant) -> io::Result<Ended> {
     use std::os::unix::process::ExitStatusExt;
-    end.exited = at;
-    end.code = usage.status.code();
-    end.signal = usage.status.signal();
-    end.cpu_s = (usage.rusage.utime + usage.rusage.stime).as_secs_f64();
-    end.peak_rss = usage.rusage.maxrss;
+    let usage = child.wait4()?;
+    Ok(Ended {
+        at: since(began),
+        code: usage.status.code(),
+        signal: usage.status.signal(),
+        cpu_s: (usage.rusage.utime + usage.rusage.stime).as_secs_f64(),
+        peak_rss: usage.rusage.maxrss,
+        out_of_memory: false,
+    })
 }
 
-/// Waits for the process to end, and ends it where a limit is passed.
-fn watch(
-    mut child: Child,
-    group: &Group,
-    start: Instant,
-    limits: Limits,
-    progress: &Progress,
-) -> (Option<(ResUse, u64)>, Option<Stop>) {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let usage = child.wait4();
-        // The watch has stopped listening only if the whole launch is over.
-        let _ = sender.send((usage, since(start)));
-    });
-    let idle = u64::try_from(limits.idle.as_micros()).unwrap_or(u64::MAX);
-    let mut stopped = None;
-    loop {
-        match receiver.recv_timeout(TICK) {
-            Ok((usage, at)) => return (usage.ok().map(|usage| (usage, at)), stopped),
-            Err(RecvTimeoutError::Disconnected) => return (None, stopped),
-            Err(RecvTimeoutError::Timeout) if stopped.is_some() => {}
-            Err(RecvTimeoutError::Timeout) => {
-                let cut_off = progress.stop.lock().ok().and_then(|stop| *stop);
-                let since_moved = since(start).saturating_sub(progress.last_moved());
-                stopped = if INTERRUPTED.load(Ordering::SeqCst) {
-                    Some(Stop::Interrupted)
-                } else if since_moved > idle && !progress.held.load(Ordering::SeqCst) {
-                    Some(Stop::TimeLimit(limits.idle.as_secs()))
-                } else {
-                    cut_off
-                };
-                if stopped.is_some() {
-                    group.kill();
-                }
-            }
-        }
+impl Running for Group {
+    fn kill(&self) {
+        Self::kill(self);
     }
-}
 
-/// A pipe made as wide as the system lets us: fewer switches between the two sides.
-fn widened<P: std::os::fd::AsFd>(pipe: P) -> P {
-    #[cfg(target_os = "linux")]
-    {
-        // A narrow pipe is slower, nothing more.
-        let _ = nix::fcntl::fcntl(&pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(1 << 20));
+    fn reap(&self) -> Vec<String> {
+        Self::reap(self)
     }
-    pipe
+
+    fn disturb(&self, disturbance: Disturbance) -> io::Result<()> {
+        Self::disturb(self, disturbance)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::scenario::Sent;
+    use std::time::Duration;
 
-    fn shell(script: &str) -> Subject {
-        Subject {
+    use super::*;
+    use crate::scenario::{Sent, Step};
+    use crate::transcript::Stop;
+
+    fn shell(script: &str) -> Command {
+        Command {
             words: vec!["sh".into(), "-c".into(), script.into()],
             workdir: None,
             env: vec![("GIVEN".into(), "yes".into())],
@@ -270,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_command_that_does_not_exist_is_an_error() {
-        let subject = Subject { words: vec!["/no/such/thing".into()], workdir: None, env: vec![] };
+        let subject = Command { words: vec!["/no/such/thing".into()], workdir: None, env: vec![] };
         assert!(launch(&subject, &[], Stdin::Steps(&[]), Limits::default()).is_err());
     }
 }

@@ -1,0 +1,85 @@
+//! The image under other conditions than usual: in one launch under all of them at once; only
+//! where that fails, one by one, to see which it was.
+
+use super::{Session, SessionError};
+use crate::event::Trouble;
+use crate::evidence::{Evidence, Launch, Purpose};
+use crate::protocol::Operation;
+use crate::scenario::Scenario;
+use crate::subject::LaunchError;
+use crate::subject::drive::Stdin;
+use crate::transcript::Condition;
+
+/// One thing at a time.
+const SINGLE: [Condition; 4] =
+    [Condition::Elsewhere, Condition::Unprivileged, Condition::Offline, Condition::OtherProcessOne];
+
+impl Session<'_> {
+    /// Launches the image under other conditions.
+    pub fn conditions(&mut self, scenarios: &[Scenario]) -> Result<Option<Trouble>, SessionError> {
+        if self.plan.subject.image().is_none() {
+            return Ok(None);
+        }
+        let mut launches = Vec::new();
+        let trouble = match self.under_conditions(scenarios, &mut launches)? {
+            Ok(()) => None,
+            Err(error) => Some(Trouble::Subject(error.to_string())),
+        };
+        let trial = "image".to_owned();
+        let (config_note, members) = (None, Vec::new());
+        self.evidence.push(Evidence {
+            trial,
+            purpose: Purpose::Image,
+            config_note,
+            members,
+            launches,
+        });
+        Ok(trouble)
+    }
+
+    fn under_conditions(
+        &self,
+        scenarios: &[Scenario],
+        launches: &mut Vec<Launch>,
+    ) -> Result<Result<(), LaunchError>, SessionError> {
+        let spec = |condition| {
+            self.runner.plan(1);
+            let none = Stdin::Steps(&[]);
+            self.runner.bare("image", Operation::Spec, None, none, condition)
+        };
+        let answered = |launch: &Launch| launch.specs().next().is_some();
+        match spec(Condition::All) {
+            Ok(launch) if answered(&launch) => launches.push(launch),
+            Ok(launch) => {
+                launches.push(launch);
+                for condition in SINGLE {
+                    match spec(condition) {
+                        Ok(launch) => launches.push(launch),
+                        Err(error) => return Ok(Err(error)),
+                    }
+                }
+            }
+            Err(error) => return Ok(Err(error)),
+        }
+        if self.plan.config.is_none() {
+            return Ok(Ok(()));
+        }
+        // Only where it fails is it asked whether it would have worked as usual.
+        for condition in [Condition::Unprivileged, Condition::Usual] {
+            let Some(mut trial) = self.smallest(scenarios, "image")? else {
+                break;
+            };
+            let Some(sync) = trial.syncs.pop() else { break };
+            self.runner.plan(1);
+            let file = format!("image-{}", launches.len());
+            match self.runner.sync("image", &file, sync, None, condition) {
+                Ok(launch) => launches.push(launch),
+                Err(error) => return Ok(Err(error)),
+            }
+            if launches.last().is_some_and(Launch::succeeded) {
+                break;
+            }
+        }
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,307 @@
+//! One container: made, started, disturbed, waited for, and removed whatever happens.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use bollard::body_full;
+use bollard::container::AttachContainerResults;
+use bollard::errors::Error as Bollard;
+use bollard::models::{
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
+    NetworkConnectRequest, NetworkDisconnectRequest,
+};
+use bollard::query_parameters::{
+    AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, KillContainerOptions,
+    RemoveContainerOptions, StartContainerOptions, TopOptions, UploadToContainerOptions,
+    WaitContainerOptions,
+};
+use futures_util::StreamExt;
+
+use super::engine::{Engine, EngineError};
+use crate::scenario::Disturbance;
+
+/// What a container is made of.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the engine's own")]
+pub struct Recipe {
+    /// The image.
+    pub image: String,
+    /// What is run in place of the image's entrypoint.
+    pub entrypoint: Option<Vec<String>>,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables, `K=V`.
+    pub env: Vec<String>,
+    /// The working directory; the image's own if there is none.
+    pub workdir: Option<String>,
+    /// The user; the image's own if there is none.
+    pub user: Option<String>,
+    /// Whether all capabilities are dropped.
+    pub unprivileged: bool,
+    /// Whether a small init is process 1, and the program is not.
+    pub init: bool,
+    /// The network; the engine's default if there is none.
+    pub network: Option<String>,
+    /// Folders of this machine: `/here:/there`.
+    pub binds: Vec<String>,
+    /// Volumes by name, with the folder that each stands for.
+    pub volumes: Vec<(String, String)>,
+    /// Folders in memory, with their size in bytes.
+    pub tmpfs: Vec<(String, u64)>,
+    /// How much memory it may take, in bytes.
+    pub memory: Option<u64>,
+    /// Whether its root is read-only.
+    pub read_only: bool,
+    /// Whether its streams are attached to.
+    pub attached: bool,
+}
+
+/// A container, removed when it is dropped.
+pub struct Container {
+    engine: Arc<Engine>,
+    id: String,
+    network: String,
+    image: String,
+    program: String,
+}
+
+impl Container {
+    /// Makes a container; `put` are files for it: path, text. `program` is named where it cannot
+    /// be started.
+    pub fn new(engine: &Arc<Engine>, recipe: Recipe, program: &str) -> Result<Self, EngineError> {
+        let image = recipe.image.clone();
+        let network = recipe.network.clone().unwrap_or_else(|| "bridge".to_owned());
+        let body = body(recipe, engine.run.labels());
+        let created =
+            engine.block(engine.docker().create_container(None::<CreateContainerOptions>, body));
+        let created = created.map_err(|error| started_badly(engine, error, &image, program))?;
+        let program = program.to_owned();
+        Ok(Self { engine: Arc::clone(engine), id: created.id, network, image, program })
+    }
+
+    pub(super) fn address(&self) -> &str {
+        self.engine.address()
+    }
+
+    /// Puts files into it before it is started; those whose path ends in a slash are folders that
+    /// everybody may write to.
+    pub fn put(&self, files: &[(String, Vec<u8>)]) -> Result<(), EngineError> {
+        let say = |error| EngineError::Io { what: "packing files for the container".into(), error };
+        let tar = archive(files).map_err(say)?;
+        let options = UploadToContainerOptions { path: "/".to_owned(), ..Default::default() };
+        let put = self.engine.docker().upload_to_container(
+            &self.id,
+            Some(options),
+            body_full(tar.into()),
+        );
+        self.engine.block(put).map_err(|e| self.engine.error("putting files into the container", e))
+    }
+
+    /// Takes hold of its streams; before it is started, so that nothing is missed.
+    pub fn attach(&self) -> Result<AttachContainerResults, EngineError> {
+        let options = AttachContainerOptions {
+            stdin: true,
+            stdout: true,
+            stderr: true,
+            stream: true,
+            ..Default::default()
+        };
+        let attached = self.engine.docker().attach_container(&self.id, Some(options));
+        self.engine.block(attached).map_err(|e| self.engine.error("attaching to the container", e))
+    }
+
+    /// Starts it.
+    pub fn start(&self) -> Result<(), EngineError> {
+        let started = self
+            .engine
+            .block(self.engine.docker().start_container(&self.id, None::<StartContainerOptions>));
+        started.map_err(|error| started_badly(&self.engine, error, &self.image, &self.program))
+    }
+
+    /// Its exit code, once it is over; the error is that this will never be known.
+    #[must_use]
+    pub fn ended(&self) -> Receiver<io::Result<i32>> {
+        let (sender, receiver) = mpsc::channel();
+        let options = WaitContainerOptions { condition: "not-running".to_owned() };
+        let mut waiting = self.engine.docker().wait_container(&self.id, Some(options));
+        let address = self.engine.address().to_owned();
+        self.engine.spawn(async move {
+            let gone = |error: String| {
+                let address = address.clone();
+                io::Error::other(EngineError::Gone { address, error }.to_string())
+            };
+            let code = match waiting.next().await {
+                Some(Ok(ended)) => Ok(ended.status_code),
+                // Any other code than 0 comes as an error.
+                Some(Err(Bollard::DockerContainerWaitError { code, .. })) => Ok(code),
+                Some(Err(error)) => Err(gone(error.to_string())),
+                None => Err(gone("it hung up".to_owned())),
+            };
+            // Nobody listens any longer if the launch is over.
+            let _ = sender.send(code.map(|code| i32::try_from(code).unwrap_or(i32::MAX)));
+        });
+        receiver
+    }
+
+    /// Ends it at once.
+    pub fn kill(&self) {
+        // It may have ended in this very moment; and where the engine is gone, waiting tells.
+        let _ = self.signal("KILL");
+    }
+
+    fn signal(&self, signal: &str) -> Result<(), Bollard> {
+        let options = KillContainerOptions { signal: signal.to_owned() };
+        self.engine.block(self.engine.docker().kill_container(&self.id, Some(options)))
+    }
+
+    /// Does this to it, and returns once it is over.
+    pub fn disturb(&self, disturbance: Disturbance) -> Result<(), EngineError> {
+        let docker = self.engine.docker();
+        let network = self.network.as_str();
+        let container = self.id.as_str();
+        let done = match disturbance {
+            Disturbance::Kill => self.signal("KILL"),
+            Disturbance::Stop => self.signal("TERM"),
+            Disturbance::Pause(millis) => self.engine.block(async {
+                docker.pause_container(container).await?;
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                docker.unpause_container(container).await
+            }),
+            Disturbance::CutNetwork(millis) => self.engine.block(async {
+                let cut =
+                    NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
+                docker.disconnect_network(network, cut).await?;
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                let mend =
+                    NetworkConnectRequest { container: container.to_owned(), ..Default::default() };
+                docker.connect_network(network, mend).await
+            }),
+        };
+        done.map_err(|error| self.engine.error("disturbing the container", error))
+    }
+
+    /// The command lines of its processes; none where the engine cannot tell.
+    #[must_use]
+    pub fn processes(&self) -> Vec<String> {
+        let options = TopOptions { ps_args: "-eo pid,stat,args".to_owned() };
+        let Ok(top) =
+            self.engine.block(self.engine.docker().top_processes(&self.id, Some(options)))
+        else {
+            return Vec::new();
+        };
+        let rows = top.processes.unwrap_or_default();
+        rows.into_iter()
+            .filter(|row| !row.get(1).is_some_and(|state| state.starts_with('Z')))
+            .filter_map(|row| row.last().cloned())
+            .collect()
+    }
+
+    /// Whether it was ended for want of memory.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        let inspected = self.engine.block(
+            self.engine.docker().inspect_container(&self.id, None::<InspectContainerOptions>),
+        );
+        inspected.ok().and_then(|it| it.state?.oom_killed).unwrap_or(false)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let docker = self.engine.docker().clone();
+        let id = std::mem::take(&mut self.id);
+        self.engine.removes(async move {
+            let options = RemoveContainerOptions { force: true, v: true, link: false };
+            // What is left of the run is looked for once more in its end.
+            let _ = docker.remove_container(&id, Some(options)).await;
+        });
+    }
+}
+
+fn body(recipe: Recipe, labels: HashMap<String, String>) -> ContainerCreateBody {
+    let mounts = recipe.volumes.iter().map(|(name, folder)| Mount {
+        typ: Some(MountType::VOLUME),
+        source: Some(name.clone()),
+        target: Some(folder.clone()),
+        volume_options: Some(MountVolumeOptions {
+            labels: Some(labels.clone()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    });
+    let memory = recipe.memory.and_then(|bytes| i64::try_from(bytes).ok());
+    let tmpfs = recipe.tmpfs.iter();
+    let tmpfs = tmpfs.map(|(folder, bytes)| (folder.clone(), format!("size={bytes},mode=1777")));
+    let host = HostConfig {
+        // A log of our own is kept; the engine's would cost more time than the connector.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        network_mode: recipe.network,
+        binds: Some(recipe.binds),
+        mounts: Some(mounts.collect()),
+        tmpfs: Some(tmpfs.collect()),
+        cap_drop: recipe.unprivileged.then(|| vec!["ALL".to_owned()]),
+        security_opt: recipe.unprivileged.then(|| vec!["no-new-privileges".to_owned()]),
+        init: Some(recipe.init),
+        memory,
+        // No swap: what is over the limit is over the limit.
+        memory_swap: memory,
+        readonly_rootfs: Some(recipe.read_only),
+        ..Default::default()
+    };
+    ContainerCreateBody {
+        image: Some(recipe.image),
+        entrypoint: recipe.entrypoint,
+        cmd: Some(recipe.args),
+        env: Some(recipe.env),
+        working_dir: recipe.workdir,
+        user: recipe.user,
+        labels: Some(labels),
+        open_stdin: Some(recipe.attached),
+        stdin_once: Some(recipe.attached),
+        attach_stdin: Some(recipe.attached),
+        attach_stdout: Some(recipe.attached),
+        attach_stderr: Some(recipe.attached),
+        host_config: Some(host),
+        ..Default::default()
+    }
+}
+
+/// A refusal to make or start a container: where it is about the program, that is said.
+fn started_badly(engine: &Engine, error: Bollard, image: &str, program: &str) -> EngineError {
+    let refused = engine.error("starting a container", error);
+    let EngineError::Refused { why, .. } = &refused else {
+        return refused;
+    };
+    let why = match () {
+        () if why.contains("executable file not found") || why.contains("no such file") => {
+            "no such program in the image"
+        }
+        () if why.contains("exec format error") => {
+            "it is made for another machine, or is a script without its first line #!"
+        }
+        () if why.contains("permission denied") => "it may not be executed by its user",
+        () => return refused,
+    };
+    let (program, image) = (program.to_owned(), image.to_owned());
+    EngineError::Program { program, image, why: why.to_owned() }
+}
+
+fn archive(files: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        let is_folder = path.ends_with('/');
+        header.set_mode(if is_folder { 0o777 } else { 0o644 });
+        header.set_entry_type(if is_folder {
+            tar::EntryType::Directory
+        } else {
+            tar::EntryType::Regular
+        });
+        tar.append_data(&mut header, path.trim_start_matches('/'), bytes.as_slice())?;
+    }
+    tar.into_inner()
+}

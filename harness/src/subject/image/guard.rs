@@ -1,0 +1,59 @@
+//! The guard: a process of ours beside a run, which removes what the run has made when it can no
+//! longer do so itself: killed, crashed, or out of patience.
+
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::clean::{self, Run};
+use super::engine::Engine;
+
+/// What a run says to its guard when all is well.
+const DONE: u8 = b'.';
+/// How long the guard goes on trying where the engine does not answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A run's guard; it goes to work unless it is told that all is done.
+pub struct Guard(Child);
+
+impl Guard {
+    /// Starts a guard: this program, as `touchdown clean --guard`.
+    pub fn start(engine: &Engine, run: &Run) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["clean", "--engine", engine.address(), "--guard", &run.id]);
+        // In a group of its own: Ctrl-C is not meant for it.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Self)
+    }
+
+    /// Tells it that nothing is left.
+    pub fn done(mut self) {
+        if let Some(mut stdin) = self.0.stdin.take() {
+            // One that is no longer there has nothing to do either.
+            let _ = stdin.write_all(&[DONE]);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// The guard's own work: waits for the run's end, and cleans up unless that was done.
+pub fn stand(address: &str, run: &str) {
+    let mut said = Vec::new();
+    // An end is an end, however it came.
+    let _ = io::stdin().read_to_end(&mut said);
+    if said.first() == Some(&DONE) {
+        return;
+    }
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let removed = Engine::connect(Some(address), Run::new(run))
+            .and_then(|engine| clean::remove_run(&engine, run));
+        // A start that was under way may come to its end after the first look.
+        if removed.is_ok_and(|removed| removed == clean::Removed::default()) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+}

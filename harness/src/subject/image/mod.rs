@@ -1,0 +1,402 @@
+//! A subject that is an image: run in containers as the platform runs them.
+//!
+//! [`engine`] is the connection, [`info`] what an image says of itself, [`container`] one
+//! container. [`platform`] and [`attach`] are the two ways of talking to it; [`clean`] and
+//! [`guard`] see to it that nothing is left behind.
+
+pub mod attach;
+pub mod clean;
+pub mod container;
+pub mod engine;
+pub mod guard;
+pub mod info;
+pub mod labels;
+pub mod platform;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::drive::{Started, Stdin, drive};
+use super::{Call, Limits};
+use crate::protocol::Operation;
+use crate::transcript::{Condition, Transcript};
+use attach::Attached;
+use container::{Container, Recipe};
+use engine::{Engine, EngineError};
+use info::Info;
+use platform::Folder;
+
+/// The names that the platform gives to a connector's files.
+const CONFIG: &str = "connectorConfig.json";
+const CATALOG: &str = "catalog.json";
+/// A working directory that no image knows.
+const ELSEWHERE: &str = "/touchdown-elsewhere";
+/// The user that the platform runs connectors as.
+const PLATFORM_USER: &str = "1000:1000";
+
+/// How a container is talked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Io {
+    /// As the platform does: named pipes, under a shell.
+    Platform,
+    /// Through the engine's connection.
+    Attach,
+}
+
+impl Io {
+    /// The word for it, in flags and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Attach => "attach",
+        }
+    }
+}
+
+/// A way of running an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// How it is talked to.
+    pub io: Io,
+    /// Whether it runs in the image's own working directory, not in the platform's.
+    pub own_workdir: bool,
+}
+
+/// What the user wants of containers.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Variables.
+    pub env: Vec<(String, String)>,
+    /// The network that they join; the engine's default if there is none.
+    pub network: Option<String>,
+    /// How much memory each may take, in bytes.
+    pub memory: Option<u64>,
+    /// Whether their root is read-only.
+    pub read_only: bool,
+    /// Folders that outlive a launch, for destinations that store files.
+    pub volumes: Vec<String>,
+    /// Folders in memory, with their size in bytes.
+    pub tmpfs: Vec<(String, u64)>,
+}
+
+/// An image under test.
+#[derive(Debug)]
+pub struct Image {
+    engine: Arc<Engine>,
+    info: Info,
+    settings: Settings,
+    way: RwLock<Way>,
+    /// How long its slowest start has taken so far: for as long nothing can come back.
+    slowest: Mutex<Duration>,
+    /// Volumes that everybody may write to by now.
+    opened: Mutex<HashSet<String>>,
+}
+
+impl Image {
+    /// An image, run the platform's way until another is set.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, info: Info, settings: Settings) -> Self {
+        Self {
+            engine,
+            info,
+            settings,
+            way: RwLock::new(Way { io: Io::Platform, own_workdir: false }),
+            slowest: Mutex::default(),
+            opened: Mutex::default(),
+        }
+    }
+
+    /// The image that a read-back runs in, on the same network and with the same volumes: this one,
+    /// or another. It gets these variables.
+    pub fn for_reading(
+        &self,
+        other: Option<&str>,
+        env: Vec<(String, String)>,
+    ) -> Result<Self, EngineError> {
+        let info = match other {
+            Some(name) => Info::of(&self.engine, name)?,
+            None => self.info.clone(),
+        };
+        let settings = Settings { env, ..self.settings.clone() };
+        Ok(Self::new(Arc::clone(&self.engine), info, settings))
+    }
+
+    /// As the user named it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// How it is run.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        *self.way.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs it in this way from now on.
+    pub fn set_way(&self, way: Way) {
+        *self.way.write().unwrap_or_else(PoisonError::into_inner) = way;
+    }
+
+    /// Launches it once.
+    pub fn launch(
+        &self,
+        call: Call,
+        condition: Condition,
+        stdin: Stdin,
+        mut limits: Limits,
+    ) -> Result<Transcript, EngineError> {
+        let began = Instant::now();
+        let way = self.way();
+        let io = match (way.io, condition.swaps_process_one()) {
+            // Under the shell it is not process 1; attached to, it is.
+            (Io::Platform, true) => Io::Attach,
+            (io, _) => io,
+        };
+        let mut recipe = self.recipe(call, condition, way);
+        let limited = recipe.memory.is_some();
+        let mut transcript = if io == Io::Platform {
+            let folder = Folder::new().map_err(say("making a folder for the launch"))?;
+            for (name, bytes) in files(call)? {
+                folder.put(name, &bytes).map_err(say("writing a file for the launch"))?;
+            }
+            let place = place(call.operation);
+            recipe.entrypoint = Some(vec!["sh".into(), "-c".into(), platform::SCRIPT.into()]);
+            recipe.args = vec![place.into(), arguments(call).join(" ")];
+            recipe.binds.push(platform::bind(&folder.path(), place));
+            let permit = self.engine.block(self.engine.starts().acquire_owned());
+            let container = self.container(recipe, "sh")?;
+            let (running, started) = platform::start(container, folder, limited, began)?;
+            drop(permit);
+            drive(&running, started, stdin, limits, began)
+        } else {
+            recipe.attached = true;
+            recipe.args = arguments(call);
+            recipe.init = condition.swaps_process_one() && way.io == Io::Attach;
+            let program = self.info.entrypoint.first().map_or("the entrypoint", String::as_str);
+            let permit = self.engine.block(self.engine.starts().acquire_owned());
+            let place = place(call.operation);
+            let mut put = vec![(format!("{place}/"), Vec::new())];
+            put.extend(files(call)?.into_iter().map(|(n, b)| (format!("{place}/{n}"), b)));
+            let container = self.container(recipe, program)?;
+            container.put(&put)?;
+            let (running, started) = attach::start(&self.engine, container, limited, began)?;
+            drop(permit);
+            // How much it has read cannot be seen through the engine: a slow start must not be
+            // taken for silence.
+            limits.gate += *self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
+            drive(&running, started, stdin, limits, began)
+        }
+        .map_err(say("running the container"))?;
+        transcript.condition = condition;
+        if call.operation == Operation::Spec {
+            let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
+            *slowest = slowest.max(began.elapsed());
+        }
+        Ok(transcript)
+    }
+
+    fn recipe(&self, call: Call, condition: Condition, way: Way) -> Recipe {
+        let Settings { network, memory, read_only, tmpfs, .. } = self.settings.clone();
+        let elsewhere = condition.is_elsewhere();
+        let workdir = match way.own_workdir {
+            _ if elsewhere => Some(ELSEWHERE.to_owned()),
+            true => None,
+            false => Some(place(call.operation).to_owned()),
+        };
+        let unprivileged = condition.is_unprivileged();
+        let offline = condition.is_offline().then(|| "none".to_owned());
+        Recipe {
+            image: self.info.name.clone(),
+            env: self.environment(),
+            workdir,
+            user: unprivileged.then(|| PLATFORM_USER.to_owned()),
+            unprivileged,
+            network: offline.or(network),
+            volumes: self.volumes(unprivileged),
+            tmpfs,
+            memory,
+            read_only,
+            ..Recipe::default()
+        }
+    }
+
+    /// The platform's variables, and the user's.
+    fn environment(&self) -> Vec<String> {
+        let platform = [
+            ("WORKER_JOB_ID", "1"),
+            ("WORKER_JOB_ATTEMPT", "0"),
+            ("WORKER_CONNECTOR_IMAGE", &self.info.name),
+            ("USE_STREAM_CAPABLE_STATE", "true"),
+            ("DATA_CHANNEL_MEDIUM", "STDIO"),
+            ("DATA_CHANNEL_FORMAT", "JSONL"),
+            ("DEPLOYMENT_MODE", "OSS"),
+            ("AIRBYTE_VERSION", "dev"),
+        ];
+        let given = self.settings.env.iter().map(|(key, value)| format!("{key}={value}"));
+        platform.iter().map(|(key, value)| format!("{key}={value}")).chain(given).collect()
+    }
+
+    /// The run's volumes. Another user has volumes of its own: files of the first one's are none
+    /// that it may write to.
+    fn volumes(&self, unprivileged: bool) -> Vec<(String, String)> {
+        let whose = if unprivileged { "_unprivileged" } else { "" };
+        let name = |nth| format!("{}{whose}_{nth}", self.engine.run.id);
+        let folders = self.settings.volumes.iter().enumerate();
+        folders.map(|(nth, folder)| (name(nth), folder.clone())).collect()
+    }
+
+    /// Starts another command in the image, with its network and volumes, and without input: a
+    /// read-back. `files` are paths in the container, and the files that are to be there.
+    pub fn start_tool(
+        &self,
+        words: Vec<String>,
+        files: &[(String, PathBuf)],
+    ) -> Result<(Attached, Started), EngineError> {
+        let mut words = words.into_iter();
+        let program = words.next().unwrap_or_default();
+        let recipe = Recipe {
+            image: self.info.name.clone(),
+            entrypoint: Some(vec![program.clone()]),
+            args: words.collect(),
+            env: self.settings.env.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+            network: self.settings.network.clone(),
+            volumes: self.volumes(false),
+            attached: true,
+            ..Recipe::default()
+        };
+        let mut put = Vec::new();
+        for (path, file) in files {
+            put.push((
+                path.clone(),
+                fs::read(file).map_err(say("reading a file to be read back"))?,
+            ));
+        }
+        let permit = self.engine.block(self.engine.starts().acquire_owned());
+        let container = self.container(recipe, &program)?;
+        container.put(&put)?;
+        let started = attach::start(&self.engine, container, false, Instant::now());
+        drop(permit);
+        started
+    }
+
+    /// A container, with volumes that its user may write to.
+    pub(super) fn container(
+        &self,
+        recipe: Recipe,
+        program: &str,
+    ) -> Result<Container, EngineError> {
+        let volumes = recipe.volumes.clone();
+        // Held until it is done: whoever comes second finds the volume open.
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let container = Container::new(&self.engine, recipe, program)?;
+        for (name, folder) in volumes {
+            if opened.insert(name) {
+                container.put(&[(format!("{}/", folder.trim_end_matches('/')), Vec::new())])?;
+            }
+        }
+        Ok(container)
+    }
+
+    /// One shell line that makes a launch without us. Config and catalog are the files of the call.
+    #[must_use]
+    pub fn shell_line(&self, call: Call, condition: Condition, input: Option<&Path>) -> String {
+        let way = self.way();
+        let place = place(call.operation);
+        let mut words: Vec<String> = ["docker", "run", "--rm", "-i"].map(str::to_owned).into();
+        let mut push = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
+        if condition.is_elsewhere() {
+            push(&["-w", ELSEWHERE]);
+        } else if !way.own_workdir {
+            push(&["-w", place]);
+        }
+        if condition.is_unprivileged() {
+            push(&["-u", PLATFORM_USER, "--cap-drop", "ALL"]);
+        }
+        for (file, name) in [(call.config, CONFIG), (call.catalog, CATALOG)] {
+            if let Some(file) = file {
+                push(&["-v", &format!("{}:{place}/{name}:ro", file.display())]);
+            }
+        }
+        for (nth, folder) in self.settings.volumes.iter().enumerate() {
+            push(&["-v", &format!("touchdown-repeat-{nth}:{folder}")]);
+        }
+        for (folder, size) in &self.settings.tmpfs {
+            push(&["--tmpfs", &format!("{folder}:size={size},mode=1777")]);
+        }
+        if condition.is_offline() {
+            push(&["--network", "none"]);
+        } else if let Some(network) = &self.settings.network {
+            push(&["--network", network]);
+        }
+        if let Some(memory) = self.settings.memory {
+            push(&["--memory", &memory.to_string(), "--memory-swap", &memory.to_string()]);
+        }
+        if self.settings.read_only {
+            push(&["--read-only"]);
+        }
+        for variable in self.environment() {
+            push(&["-e", &variable]);
+        }
+        let arguments = arguments(call);
+        let swaps = condition.swaps_process_one();
+        if swaps && way.io == Io::Attach {
+            push(&["--init"]);
+        }
+        if way.io == Io::Platform && !swaps {
+            push(&["--entrypoint", "sh", &self.info.name, "-c"]);
+            push(&[&format!("eval \"$AIRBYTE_ENTRYPOINT {}\"", arguments.join(" "))]);
+        } else {
+            push(&[&self.info.name]);
+            words.extend(arguments);
+        }
+        let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
+        format!("{} < {}", shell_words::join(words), shell_words::quote(&input))
+    }
+}
+
+/// Where the platform puts a connector's files, and runs it.
+fn place(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Spec | Operation::Check => "/config",
+        Operation::Write => "/dest",
+    }
+}
+
+/// The arguments of a call, with the files' names in the container.
+fn arguments(call: Call) -> Vec<String> {
+    let place = place(call.operation);
+    let mut args = vec![call.operation.name().to_owned()];
+    if call.config.is_some() {
+        args.extend(["--config".to_owned(), format!("{place}/{CONFIG}")]);
+    }
+    if call.catalog.is_some() {
+        args.extend(["--catalog".to_owned(), format!("{place}/{CATALOG}")]);
+    }
+    args
+}
+
+/// The files of a call, as the container is to have them.
+fn files(call: Call) -> Result<Vec<(&'static str, Vec<u8>)>, EngineError> {
+    let mut files = Vec::new();
+    for (path, name) in [(call.config, CONFIG), (call.catalog, CATALOG)] {
+        if let Some(path) = path {
+            files.push((name, fs::read(path).map_err(say("reading a file for the launch"))?));
+        }
+    }
+    Ok(files)
+}
+
+fn say(what: &'static str) -> impl Fn(std::io::Error) -> EngineError {
+    move |error| EngineError::Io { what: what.to_owned(), error }
+}

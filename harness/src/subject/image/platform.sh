@@ -1,0 +1,21 @@
+# touchdown: runs a connector as the platform does, on the pipes in $0; $1 are its arguments.
+[ -p "$0/stdin" ] || exit 96
+(trap : TERM; eval "$AIRBYTE_ENTRYPOINT $1") > "$0/stdout" 2> "$0/stderr" < "$0/stdin" &
+child=$!
+trap 'kill -TERM -1' TERM
+wait $child
+code=$?
+while kill -0 $child 2> /dev/null; do
+  wait $child
+  code=$?
+done
+left=0
+for process in /proc/[0-9]*; do
+  process=${process#/proc/}
+  line=
+  [ "$process" = 1 ] || [ "$process" = $$ ] || read -r line < "/proc/$process/cmdline"
+  [ -z "$line" ] || left=$((left + 1))
+done 2> /dev/null
+{ echo "$code $left"; times; echo end; } > "$0/exit"
+[ $left = 0 ] || read -r line < "$0/release"
+exit $code
