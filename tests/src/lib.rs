@@ -1,3 +1,4 @@
 //! What the acceptance tests share.
 
+pub mod images;
 pub mod venv;
