@@ -16,7 +16,7 @@ use crate::evidence::{Evidence, Facts, Launch, Purpose};
 use crate::protocol::Operation;
 use crate::protocol::catalog::Catalog;
 use crate::scenario::{Sent, Step};
-use crate::transcript::{Output, Stop, Transcript};
+use crate::transcript::{Condition, Output, Stop, Transcript};
 
 /// A launch of `write` with the streams `a` and `b` in its catalog.
 pub fn write(script: &str) -> Launch {
@@ -86,6 +86,12 @@ pub fn launch(operation: Operation, script: &str) -> Launch {
         _ => Catalog::default(),
     };
     Launch::new(operation, None, streams, steps, transcript)
+}
+
+/// The same launch under a condition.
+pub fn under(condition: Condition, mut launch: Launch) -> Launch {
+    launch.transcript.condition = condition;
+    launch
 }
 
 /// The STATE of a stream.

@@ -10,8 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use acceptance::images::VARIANTS;
 use reference_destination::faults::Fault;
-use touchdown::checks;
+use touchdown::checks::{self, Check};
 
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -328,9 +329,8 @@ fn every_check_has_its_page() {
         if !sections.is_sorted() {
             say("its sections are in another order".to_owned());
         }
-        let proof = check.docs.split("## Proved by").nth(1).unwrap_or_default();
         for name in check.companions.iter().chain([&check.proved_by]) {
-            if !proof.contains(&format!("`{name}`")) {
+            if !proof(check).contains(&format!("`{name}`")) {
                 say(format!("`{name}` is not named below \"Proved by\""));
             }
         }
@@ -347,6 +347,11 @@ fn every_check_has_its_page() {
     assert_none_of(&broken, "every check has its page");
 }
 
+/// What a check's page says of its proof.
+fn proof(check: &Check) -> &'static str {
+    check.docs.split("## Proved by").nth(1).unwrap_or_default()
+}
+
 #[test]
 fn every_page_has_its_check() {
     let pages = files().into_iter().filter(|file| file.starts_with("harness/src/checks/docs"));
@@ -359,13 +364,31 @@ fn every_page_has_its_check() {
 
 #[test]
 fn checks_and_faults_prove_each_other() {
-    let faults: HashSet<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-    let proofs: HashSet<_> = checks::all().map(|check| check.proved_by).collect();
-    let list = |names: &mut dyn Iterator<Item = &&str>| -> Vec<String> {
-        let mut names: Vec<_> = names.map(ToString::to_string).collect();
-        names.sort_unstable();
-        names
+    let of_images = |check: &&Check| check.on == checks::IMAGE;
+    let proofs = |of: &dyn Fn(&&Check) -> bool| -> HashSet<_> {
+        checks::all().filter(|check| of(check)).map(|check| check.proved_by).collect()
     };
-    assert_none_of(&list(&mut proofs.difference(&faults)), "a proof is a fault that exists");
-    assert_none_of(&list(&mut faults.difference(&proofs)), "a fault proves some check");
+    let faults: HashSet<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+    let by_faults = proofs(&|check| !of_images(check));
+    assert_none_of(&missing(&by_faults, &faults), "a proof is a fault that exists");
+    assert_none_of(&missing(&faults, &by_faults), "a fault proves some check");
+    let variants: HashSet<_> = VARIANTS.iter().map(|(name, _)| *name).collect();
+    let by_variants = proofs(&of_images);
+    assert_none_of(&missing(&by_variants, &variants), "a proof is a variant that exists");
+    // One check may be proved in more than one way: its page names them all.
+    let idle = variants.into_iter().filter(|name| {
+        let named = |check: &Check| proof(check).contains(&format!("`{name}`"));
+        !checks::all().filter(of_images).any(named) && !BAD_INPUT.contains(name)
+    });
+    let idle: Vec<_> = idle.map(str::to_owned).collect();
+    assert_none_of(&idle, "a variant proves some check");
+}
+
+/// Variants that cannot be tested at all: they prove what touchdown says of them.
+const BAD_INPUT: [&str; 3] = ["no-such-entrypoint", "ignores-arguments", "never-ends"];
+
+fn missing(names: &HashSet<&str>, among: &HashSet<&str>) -> Vec<String> {
+    let mut names: Vec<_> = names.difference(among).map(ToString::to_string).collect();
+    names.sort_unstable();
+    names
 }

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod data;
 pub mod failure;
+pub mod image;
 pub mod output;
 pub mod schema_walk;
 pub mod spec;
@@ -63,7 +64,8 @@ pub struct Check {
     pub platform: &'static str,
     /// Its page: the rule, why, source, a good and a bad transcript, the usual cause.
     pub docs: &'static str,
-    /// The fault of the reference destination that proves that it can fail.
+    /// The fault of the reference destination, or the variant of its image, that proves that it can
+    /// fail.
     pub proved_by: &'static str,
     /// Other checks that the same fault cannot help failing.
     pub companions: &'static [&'static str],
@@ -112,6 +114,8 @@ pub const CHECK_FAILING: &[Purpose] = &[Purpose::CheckInvalid, Purpose::CheckUnr
 pub const WRITE: &[Purpose] = &[Purpose::Write];
 /// Any `write`.
 pub const WRITES: &[Purpose] = &[Purpose::Write, Purpose::WriteInvalid];
+/// The launches of an image under other conditions.
+pub const IMAGE: &[Purpose] = &[Purpose::Image];
 
 /// What a check says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,6 +220,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         state_echo::CHECKS,
         state_stats::CHECKS,
         state_time::CHECKS,
+        image::CHECKS,
     ]
     .into_iter()
     .flatten()
