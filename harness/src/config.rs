@@ -55,6 +55,8 @@ pub struct ConfigFile {
     pub path: PathBuf,
     /// What is in it.
     pub value: Value,
+    /// Whether the file is ours, and gone with the run.
+    pub is_ours: bool,
 }
 
 /// What is wrong with what the user asked for.
@@ -128,7 +130,7 @@ impl ConfigFile {
         if !value.is_object() {
             return Err(no_json("it holds another JSON value".to_owned()));
         }
-        Ok(Self { path: std::path::absolute(path).map_err(unreadable)?, value })
+        Ok(Self { path: std::path::absolute(path).map_err(unreadable)?, value, is_ours: false })
     }
 }
 

@@ -136,10 +136,13 @@ pub struct Report {
 /// What was tested.
 #[derive(Debug, Clone, Serialize)]
 pub struct SubjectInfo {
-    /// `command` or `reference`.
+    /// `command`, `reference` or `image`.
     pub kind: &'static str,
     /// As a user would type it.
     pub command: String,
+    /// How an image was run, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub how: Option<String>,
 }
 
 /// Why a run could not be carried out as planned.

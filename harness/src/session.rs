@@ -27,6 +27,7 @@ use crate::redact::Secrets;
 use crate::scenario::names::Names;
 use crate::scenario::pack::{self, Trial};
 use crate::scenario::{Scenario, Step};
+use crate::subject::image::Image;
 use crate::subject::{INTERRUPTED, Subject};
 use runner::{Job, Runner};
 
@@ -345,6 +346,7 @@ impl Session<'_> {
                     Subject::Command(_) => "command",
                 },
                 command: places.text(&plan.subject.shown()),
+                how: plan.subject.image().map(Image::how),
             },
             seed: plan.seed,
             launches: self.runner.launches(),
@@ -367,8 +369,9 @@ impl Session<'_> {
             if let Some(trouble) = trouble {
                 row.outcome = Outcome::CouldNotRun;
                 row.why = Some(match trouble {
+                    // The rest, guesses at the mistake, is told once, at the end.
                     Trouble::Subject(why) | Trouble::Readback(why) | Trouble::Evidence(why) => {
-                        why.clone()
+                        why.lines().next().unwrap_or_default().to_owned()
                     }
                     Trouble::Interrupted => "the run was interrupted".to_owned(),
                 });

@@ -95,6 +95,7 @@ pub const ANY: &[Purpose] = &[
     Purpose::CheckUnreachable,
     Purpose::Write,
     Purpose::WriteInvalid,
+    Purpose::WriteBroken,
 ];
 /// Launches that are given a config.
 pub const CONFIGURED: &[Purpose] = &[
@@ -112,6 +113,8 @@ pub const CHECK_WORKING: &[Purpose] = &[Purpose::CheckWorking];
 pub const CHECK_FAILING: &[Purpose] = &[Purpose::CheckInvalid, Purpose::CheckUnreachable];
 /// `write` that has to succeed.
 pub const WRITE: &[Purpose] = &[Purpose::Write];
+/// `write` whose states have to be right as far as they come, whether it gets to its end or not.
+pub const STATES_BACK: &[Purpose] = &[Purpose::Write, Purpose::WriteBroken];
 /// Any `write`.
 pub const WRITES: &[Purpose] = &[Purpose::Write, Purpose::WriteInvalid];
 /// The launches of an image under other conditions.

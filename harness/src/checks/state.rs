@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Check, Finding, Judge, Level, Verdict, WRITE};
+use super::{Check, Finding, Judge, Level, STATES_BACK, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
 use crate::ledger::SentState;
 use crate::protocol::message::{Body, Descriptor, Kind as MessageKind, State, StateKind};
@@ -18,7 +18,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/state-invented.md"),
         proved_by: "invent-final-state",
         companions: &[],
-        on: WRITE,
+        on: STATES_BACK,
         judge: Judge::Launch(invented),
     },
     Check {
@@ -42,7 +42,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/state-repeated.md"),
         proved_by: "repeat-last-states",
         companions: &[],
-        on: WRITE,
+        on: STATES_BACK,
         judge: Judge::Launch(repeated),
     },
     Check {
@@ -54,7 +54,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/state-reordered.md"),
         proved_by: "reorder-states",
         companions: &[],
-        on: WRITE,
+        on: STATES_BACK,
         judge: Judge::Launch(reordered),
     },
     Check {

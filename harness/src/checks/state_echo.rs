@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::state::{name, sent_line};
-use super::{Check, Finding, Judge, Level, Verdict, WRITE};
+use super::{Check, Finding, Judge, Level, STATES_BACK, Verdict};
 use crate::evidence::{Facts, Launch};
 use crate::ledger::content;
 use crate::protocol::catalog::Catalog;
@@ -22,7 +22,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/state-altered.md"),
         proved_by: "drop-unknown-properties",
         companions: &[],
-        on: WRITE,
+        on: STATES_BACK,
         judge: Judge::Launch(altered),
     },
     Check {
@@ -34,7 +34,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/state-id-altered.md"),
         proved_by: "float-state-id",
         companions: &[],
-        on: WRITE,
+        on: STATES_BACK,
         judge: Judge::Launch(id_altered),
     },
     Check {
@@ -46,7 +46,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/state-number-altered.md"),
         proved_by: "float-state-numbers",
         companions: &[],
-        on: WRITE,
+        on: STATES_BACK,
         judge: Judge::Launch(number_altered),
     },
 ];

@@ -1,7 +1,7 @@
 //! States in time: not before they were sent, and not only when all is over.
 
 use super::state::name;
-use super::{Check, Finding, Judge, Level, Verdict, WRITE};
+use super::{Check, Finding, Judge, Level, STATES_BACK, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
 use crate::transcript::Output;
 
@@ -16,7 +16,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/state-before-input.md"),
         proved_by: "predict-next-state",
         companions: &[],
-        on: WRITE,
+        on: STATES_BACK,
         judge: Judge::Launch(before_input),
     },
     Check {

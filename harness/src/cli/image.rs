@@ -8,7 +8,7 @@ use crate::subject::image::clean::Run;
 use crate::subject::image::engine::Engine;
 use crate::subject::image::guard::Guard;
 use crate::subject::image::info::Info;
-use crate::subject::image::{Image, Io, Settings};
+use crate::subject::image::{Image, Io, Settings, Volume};
 
 /// Flags about images.
 #[derive(Debug, clap::Args)]
@@ -35,13 +35,17 @@ pub struct Args {
     /// Containers cannot write to their own root, only to /tmp
     #[arg(long, requires = "image")]
     read_only: bool,
-    /// A folder that outlives a launch, for a destination that stores files
-    #[arg(long = "volume", value_name = "FOLDER", requires = "image", value_parser = folder)]
-    volumes: Vec<String>,
+    /// A folder that outlives a launch, for a destination that stores files; with a size it lies in
+    /// memory, and can be full
+    #[arg(long = "volume", value_name = "FOLDER[=SIZE]", requires = "image", value_parser = volume)]
+    volumes: Vec<Volume>,
+    /// Run spec and check in one container, to save starts; it is no clean room
+    #[arg(long, requires = "image")]
+    reuse: bool,
     /// An image in which the read-back runs, on the same network and with the same volumes
     #[arg(long, value_name = "IMAGE", requires = "image")]
     pub readback_image: Option<String>,
-    /// A small folder in memory, to see what a full disk does
+    /// A folder in memory of each launch's own, such as a small /tmp
     #[arg(long, value_name = "FOLDER=SIZE", requires = "image", value_parser = tmpfs)]
     tmpfs: Vec<(String, u64)>,
 }
@@ -74,6 +78,13 @@ fn folder(text: &str) -> Result<String, String> {
     } else {
         Err("it is no absolute path of a folder in the container".to_owned())
     }
+}
+
+fn volume(text: &str) -> Result<Volume, String> {
+    Ok(match text.split_once('=') {
+        Some((path, bytes)) => Volume { folder: folder(path)?, size: Some(size(bytes)?) },
+        None => Volume { folder: folder(text)?, size: None },
+    })
 }
 
 fn tmpfs(text: &str) -> Result<(String, u64), String> {
@@ -124,7 +135,19 @@ pub fn prepare(
     if args.read_only {
         tmpfs.push(("/tmp".to_owned(), 1 << 30));
     }
-    let volumes = if args.volumes.is_empty() { info.says_volumes() } else { args.volumes.clone() };
+    let volumes = if args.volumes.is_empty() {
+        let folders = info.says_volumes().into_iter();
+        folders.map(|folder| Volume { folder, size: None }).collect()
+    } else {
+        args.volumes.clone()
+    };
+    let stored = |(folder, _): &&(String, u64)| volumes.iter().any(|it| it.folder == *folder);
+    if let Some((folder, _)) = tmpfs.iter().find(stored) {
+        return Err(PlanError::Other(format!(
+            "--tmpfs {folder}: what is stored there would be gone after each launch, and the \
+             destination be accused of it (--volume {folder}=SIZE lies in memory, too, and stays)"
+        )));
+    }
     let settings = Settings {
         env: env.to_vec(),
         network: args.network.clone(),
@@ -132,6 +155,7 @@ pub fn prepare(
         read_only: args.read_only,
         volumes,
         tmpfs,
+        reuse: args.reuse,
     };
     let image = Arc::new(Image::new(engine, info, settings));
     Ok(Prepared { image, guard, config, unreachable })

@@ -39,7 +39,11 @@ pub fn run(args: &Args) -> Exit {
     }
     let report = Report {
         touchdown: env!("CARGO_PKG_VERSION"),
-        subject: SubjectInfo { kind: "folder", command: args.folder.display().to_string() },
+        subject: SubjectInfo {
+            kind: "folder",
+            command: args.folder.display().to_string(),
+            how: None,
+        },
         seed: 0,
         launches: 0,
         wall_s: 0.0,

@@ -202,7 +202,9 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
     let Target { subject, config, unreachable, readback, guard } =
         Target::find(args, folder, &run)?;
     let read = |path: &Option<PathBuf>, what| {
-        path.as_ref().map(|path| ConfigFile::read(path, what)).transpose()
+        let Some(path) = path else { return Ok(None) };
+        let is_ours = path.starts_with(folder.path());
+        ConfigFile::read(path, what).map(|config| Some(ConfigFile { is_ours, ..config }))
     };
     let gate = args.ack_within.map(|s| Duration::from_secs_f64(s + 0.5));
     let plan = Plan {

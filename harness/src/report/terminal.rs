@@ -26,7 +26,11 @@ fn style(outcome: Outcome) -> Style {
 /// Writes the whole report.
 pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let by_check = by_check(&report.results);
-    writeln!(to, "{STRONG}touchdown {}{STRONG:#}  {}\n", report.touchdown, report.subject.command)?;
+    writeln!(to, "{STRONG}touchdown {}{STRONG:#}  {}", report.touchdown, report.subject.command)?;
+    if let Some(how) = &report.subject.how {
+        writeln!(to, "{QUIET}{how}{QUIET:#}")?;
+    }
+    writeln!(to)?;
     for (check, rows) in &by_check {
         // What was not asked for is counted below, and not told line by line.
         if rows.iter().any(|row| row.outcome != Outcome::NotSelected) {

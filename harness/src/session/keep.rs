@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{Session, SessionError};
+use crate::config::ConfigFile;
 use crate::event::Row;
 use crate::evidence::{Evidence, Purpose};
 use crate::folder;
@@ -125,15 +126,15 @@ impl<'a> Kept<'a> {
         let Session { plan, evidence, .. } = self.session;
         let of = evidence.iter().find(|evidence| evidence.trial == trial)?;
         let folder = absolute(&plan.out.join(trial));
+        // A file of ours is gone with the run; a copy is kept.
+        let given = |config: &ConfigFile| {
+            if config.is_ours { folder.join("config.json") } else { config.path.clone() }
+        };
         let config = match of.purpose {
             Purpose::Spec | Purpose::SpecInputHeldOpen => None,
             Purpose::CheckInvalid | Purpose::WriteInvalid => Some(folder.join("config.json")),
-            // Its configs are gone with the run.
-            _ if plan.is_reference => Some(folder.join("config.json")),
-            Purpose::Write | Purpose::WriteBroken | Purpose::CheckWorking | Purpose::Image => {
-                plan.config.as_ref().map(|config| config.path.clone())
-            }
-            Purpose::CheckUnreachable => plan.unreachable.as_ref().map(|c| c.path.clone()),
+            Purpose::CheckUnreachable => plan.unreachable.as_ref().map(given),
+            _ => plan.config.as_ref().map(given),
         };
         let catalog = folder.join(format!("{}.catalog.json", launch + 1));
         let messages = folder.join(format!("{}.messages.jsonl", launch + 1));

@@ -132,6 +132,8 @@ impl<W: Write + AsFd> Feeder<'_, W> {
     fn disturb(&mut self, disturbance: Disturbance) -> bool {
         self.wait_until_read();
         self.progress.held.store(true, Ordering::SeqCst);
+        let killed = disturbance == Disturbance::Kill;
+        self.progress.killed.fetch_or(killed, Ordering::SeqCst);
         let done = self.running.disturb(disturbance);
         self.progress.moved(self.start);
         self.progress.held.store(false, Ordering::SeqCst);

@@ -52,7 +52,7 @@ impl LaunchError {
     /// Whether the image has no `sh`.
     #[must_use]
     pub fn is_no_shell(&self) -> bool {
-        matches!(self, Self::Engine(EngineError::Program { program, .. }) if program == "sh")
+        matches!(self, Self::Engine(error) if error.is_no_shell())
     }
 
     /// Whether the engine does not see this machine's folders.

@@ -32,6 +32,9 @@ pub struct Progress {
     moved: AtomicU64,
     /// Set while the input is held on purpose: the subject is not to blame for the time.
     pub held: AtomicBool,
+    /// Set where the process was killed on purpose: a line that it had not finished is none of its
+    /// making.
+    pub killed: AtomicBool,
     /// Set once the process is gone, or has to go.
     pub over: AtomicBool,
     /// Why the output has to be cut off.
@@ -160,7 +163,7 @@ pub fn read_lines(
         }
     };
     let at = since(start);
-    if !pending.is_empty() {
+    if !pending.is_empty() && !progress.killed.load(Ordering::SeqCst) {
         lines.push(Output { at, bytes: pending });
     }
     (lines, ended.then_some(at))

@@ -88,6 +88,22 @@ pub fn variant(name: &str) -> String {
     if name == OTHER_ARCHITECTURE { other_architecture() } else { from_parts(name, patch, &[]) }
 }
 
+/// The image with a shell, in which this script is run in place of the destination.
+///
+/// # Panics
+///
+/// When it cannot be made.
+#[must_use]
+pub fn scripted(script: &str) -> String {
+    let quoted = |line: &str| format!(" '{}'", line.replace('\'', r"'\''"));
+    let lines: String = script.lines().map(quoted).collect();
+    let patch = format!(
+        "USER 0:0\nRUN printf '%s\\n'{lines} > /script\nUSER 1000:1000\n\
+         ENV AIRBYTE_ENTRYPOINT=\"/bin/sh /script\"\nENTRYPOINT [\"/bin/sh\", \"/script\"]"
+    );
+    from_parts("scripted", &patch, &[])
+}
+
 fn other_architecture() -> String {
     let here = available().map_or_else(|| "amd64".to_owned(), |engine| engine.architecture);
     let other = if here == "arm64" { "amd64" } else { "arm64" };

@@ -9,9 +9,10 @@ use std::time::Duration;
 use bollard::body_full;
 use bollard::container::AttachContainerResults;
 use bollard::errors::Error as Bollard;
+use bollard::exec::StartExecOptions;
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
-    NetworkConnectRequest, NetworkDisconnectRequest,
+    ContainerCreateBody, ExecConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
+    MountVolumeOptions, NetworkConnectRequest, NetworkDisconnectRequest, VolumeCreateRequest,
 };
 use bollard::query_parameters::{
     AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, KillContainerOptions,
@@ -20,7 +21,8 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 
-use super::engine::{Engine, EngineError};
+use super::Volume;
+use super::engine::{Engine, EngineError, Unstartable, cause};
 use crate::scenario::Disturbance;
 
 /// What a container is made of.
@@ -48,9 +50,11 @@ pub struct Recipe {
     /// Folders of this machine: `/here:/there`.
     pub binds: Vec<String>,
     /// Volumes by name, with the folder that each stands for.
-    pub volumes: Vec<(String, String)>,
+    pub volumes: Vec<(String, Volume)>,
     /// Folders in memory, with their size in bytes.
     pub tmpfs: Vec<(String, u64)>,
+    /// The owner of these, as `id` or `id:id`.
+    pub tmpfs_owner: Option<String>,
     /// How much memory it may take, in bytes.
     pub memory: Option<u64>,
     /// Whether its root is read-only.
@@ -60,6 +64,7 @@ pub struct Recipe {
 }
 
 /// A container, removed when it is dropped.
+#[derive(Debug)]
 pub struct Container {
     engine: Arc<Engine>,
     id: String,
@@ -82,16 +87,48 @@ impl Container {
         Ok(Self { engine: Arc::clone(engine), id: created.id, network, image, program })
     }
 
+    /// Makes a volume in memory that is full after so many bytes, and a container like another that
+    /// does nothing but hold on to it. It needs a shell.
+    pub fn holding(
+        engine: &Arc<Engine>,
+        like: &Recipe,
+        volume: &str,
+        size: u64,
+    ) -> Result<Self, EngineError> {
+        let options = [("type", "tmpfs"), ("device", "tmpfs")].map(|(k, v)| (k.into(), v.into()));
+        let mut options = HashMap::from(options);
+        options.insert("o".to_owned(), format!("size={size},mode=1777"));
+        let made = engine.block(engine.docker().create_volume(VolumeCreateRequest {
+            name: Some(volume.to_owned()),
+            driver: Some("local".to_owned()),
+            driver_opts: Some(options),
+            labels: Some(engine.run.labels()),
+            ..VolumeCreateRequest::default()
+        }));
+        made.map_err(|error| engine.error("making a volume", error))?;
+        let recipe = Recipe {
+            image: like.image.clone(),
+            entrypoint: Some(vec!["sh".into(), "-c".into(), "read -r line".into()]),
+            volumes: like.volumes.clone(),
+            // Its input is never attached to: it stays open.
+            attached: true,
+            ..Recipe::default()
+        };
+        let holder = Self::new(engine, recipe, "sh (which holds a volume with a size)")?;
+        holder.start()?;
+        Ok(holder)
+    }
+
     pub(super) fn address(&self) -> &str {
         self.engine.address()
     }
 
-    /// Puts files into it before it is started; those whose path ends in a slash are folders that
-    /// everybody may write to.
-    pub fn put(&self, files: &[(String, Vec<u8>)]) -> Result<(), EngineError> {
+    /// Puts files below a folder before it is started; those whose path ends in a slash are folders
+    /// that everybody may write to.
+    pub fn put(&self, at: &str, files: &[(String, Vec<u8>)]) -> Result<(), EngineError> {
         let say = |error| EngineError::Io { what: "packing files for the container".into(), error };
         let tar = archive(files).map_err(say)?;
-        let options = UploadToContainerOptions { path: "/".to_owned(), ..Default::default() };
+        let options = UploadToContainerOptions { path: at.to_owned(), ..Default::default() };
         let put = self.engine.docker().upload_to_container(
             &self.id,
             Some(options),
@@ -121,6 +158,22 @@ impl Container {
         started.map_err(|error| started_badly(&self.engine, error, &self.image, &self.program))
     }
 
+    /// Runs a command in it, beside what runs there, and does not wait for it.
+    pub fn exec(&self, words: &[&str], workdir: &str) -> Result<(), EngineError> {
+        let docker = self.engine.docker();
+        let config = ExecConfig {
+            cmd: Some(words.iter().map(|word| (*word).to_owned()).collect()),
+            working_dir: Some(workdir.to_owned()),
+            ..ExecConfig::default()
+        };
+        let started = self.engine.block(async {
+            let made = docker.create_exec(&self.id, config).await?;
+            let options = StartExecOptions { detach: true, ..StartExecOptions::default() };
+            docker.start_exec(&made.id, Some(options)).await
+        });
+        started.map(drop).map_err(|error| self.engine.error("running in a container", error))
+    }
+
     /// Its exit code, once it is over; the error is that this will never be known.
     #[must_use]
     pub fn ended(&self) -> Receiver<io::Result<i32>> {
@@ -137,7 +190,7 @@ impl Container {
                 Some(Ok(ended)) => Ok(ended.status_code),
                 // Any other code than 0 comes as an error.
                 Some(Err(Bollard::DockerContainerWaitError { code, .. })) => Ok(code),
-                Some(Err(error)) => Err(gone(error.to_string())),
+                Some(Err(error)) => Err(gone(cause(&error))),
                 None => Err(gone("it hung up".to_owned())),
             };
             // Nobody listens any longer if the launch is over.
@@ -222,10 +275,10 @@ impl Drop for Container {
 }
 
 fn body(recipe: Recipe, labels: HashMap<String, String>) -> ContainerCreateBody {
-    let mounts = recipe.volumes.iter().map(|(name, folder)| Mount {
+    let mounts = recipe.volumes.iter().map(|(name, volume)| Mount {
         typ: Some(MountType::VOLUME),
         source: Some(name.clone()),
-        target: Some(folder.clone()),
+        target: Some(volume.folder.clone()),
         volume_options: Some(MountVolumeOptions {
             labels: Some(labels.clone()),
             ..Default::default()
@@ -234,7 +287,13 @@ fn body(recipe: Recipe, labels: HashMap<String, String>) -> ContainerCreateBody 
     });
     let memory = recipe.memory.and_then(|bytes| i64::try_from(bytes).ok());
     let tmpfs = recipe.tmpfs.iter();
-    let tmpfs = tmpfs.map(|(folder, bytes)| (folder.clone(), format!("size={bytes},mode=1777")));
+    let owner = recipe.tmpfs_owner.map(|owner| match owner.split_once(':') {
+        Some((user, group)) => format!(",uid={user},gid={group}"),
+        None => format!(",uid={owner}"),
+    });
+    let owner = owner.unwrap_or_default();
+    let tmpfs =
+        tmpfs.map(|(folder, bytes)| (folder.clone(), format!("size={bytes},mode=1777{owner}")));
     let host = HostConfig {
         // A log of our own is kept; the engine's would cost more time than the connector.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
@@ -275,18 +334,20 @@ fn started_badly(engine: &Engine, error: Bollard, image: &str, program: &str) ->
     let EngineError::Refused { why, .. } = &refused else {
         return refused;
     };
-    let why = match () {
-        () if why.contains("executable file not found") || why.contains("no such file") => {
-            "no such program in the image"
-        }
-        () if why.contains("exec format error") => {
-            "it is made for another machine, or is a script without its first line #!"
-        }
-        () if why.contains("permission denied") => "it may not be executed by its user",
-        () => return refused,
+    let says = |words: &str| why.contains(words);
+    let what = if says("chdir to cwd") || says("container-init") {
+        // The place or the engine's own init is missing, not the program.
+        return refused;
+    } else if says("executable file not found") || says("no such file") {
+        Unstartable::Missing
+    } else if says("exec format error") {
+        Unstartable::Foreign
+    } else if says("permission denied") {
+        Unstartable::Forbidden
+    } else {
+        return refused;
     };
-    let (program, image) = (program.to_owned(), image.to_owned());
-    EngineError::Program { program, image, why: why.to_owned() }
+    EngineError::Program { program: program.to_owned(), image: image.to_owned(), what }
 }
 
 fn archive(files: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {

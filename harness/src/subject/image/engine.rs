@@ -40,9 +40,12 @@ pub enum EngineError {
     },
     /// An address of a kind that is not known.
     #[error(
-        "--engine {address:?}: it is no address: unix:///path, tcp://host:port, docker or podman"
+        "{given} {address:?}: it is no address such as unix:///path or tcp://host:port\n\
+         (--engine takes the words docker and podman, too)"
     )]
     Address {
+        /// Where it was given: a flag, or a variable.
+        given: &'static str,
         /// As typed.
         address: String,
     },
@@ -72,28 +75,15 @@ pub enum EngineError {
         /// Images of a similar name.
         hint: String,
     },
-    /// The image is made for another machine.
-    #[error(
-        "the image {image} is for {architecture}, and this engine runs {engine}\n\
-         (build it with --platform linux/{engine}, or set up emulation)"
-    )]
-    Architecture {
-        /// Its name.
-        image: String,
-        /// What it is for.
-        architecture: String,
-        /// What the engine runs.
-        engine: String,
-    },
     /// The container's program cannot be started.
-    #[error("{program} of the image {image} could not be started: {why}")]
+    #[error("{program} of the image {image} could not be started: {what}")]
     Program {
         /// The program.
         program: String,
         /// The image.
         image: String,
-        /// What the engine says.
-        why: String,
+        /// Why.
+        what: Unstartable,
     },
     /// The folder of a launch is not seen in its container.
     #[error(
@@ -120,6 +110,49 @@ pub enum EngineError {
         /// Why it failed.
         error: std::io::Error,
     },
+}
+
+impl EngineError {
+    /// Whether the image has no `sh`.
+    #[must_use]
+    pub fn is_no_shell(&self) -> bool {
+        matches!(self, Self::Program { program, what: Unstartable::Missing, .. } if program == "sh")
+    }
+}
+
+/// Why a program cannot be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unstartable {
+    /// It is not there.
+    Missing,
+    /// It may not be executed.
+    Forbidden,
+    /// It is no program of this machine.
+    Foreign,
+}
+
+impl Unstartable {
+    /// The exit code that a shell has for it.
+    #[must_use]
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Missing => 127,
+            Self::Forbidden | Self::Foreign => 126,
+        }
+    }
+}
+
+impl std::fmt::Display for Unstartable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "there is no such program in it",
+            Self::Forbidden => "it may not be executed by its user",
+            Self::Foreign => {
+                "it is no program of this machine: the image is for another architecture, or it is \
+                 a script without its first line, #!"
+            }
+        })
+    }
 }
 
 /// A connection to an engine.
@@ -149,7 +182,7 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(|error| EngineError::Io { what: "starting a runtime".into(), error })?;
-        let mut tried = Vec::new();
+        let (mut tried, mut forbidden) = (Vec::new(), None);
         for candidate in candidates(address)? {
             match runtime.block_on(dial(&candidate)) {
                 Ok(docker) => {
@@ -163,18 +196,16 @@ impl Engine {
                     });
                 }
                 // Another one may be open to us; but it has to be told in the end.
-                Err(error @ EngineError::Forbidden { .. }) if address.is_some() => {
-                    return Err(error);
+                Err(error @ EngineError::Forbidden { .. }) => {
+                    forbidden.get_or_insert(error);
                 }
-                Err(error @ EngineError::TooOld { .. }) => return Err(error),
-                Err(error) => tried.push((candidate, error)),
+                Err(EngineError::NotFound { tried: why }) => tried.push(why),
+                Err(error) => return Err(error),
             }
         }
-        if let Some(at) = tried.iter().position(|(_, e)| matches!(e, EngineError::Forbidden { .. }))
-        {
-            return Err(tried.swap_remove(at).1);
+        if let Some(error) = forbidden {
+            return Err(error);
         }
-        let tried = tried.into_iter().map(|(_, error)| error.to_string()).collect::<Vec<_>>();
         let tried = if tried.is_empty() {
             "none of the usual sockets is there".to_owned()
         } else {
@@ -191,12 +222,6 @@ impl Engine {
 
     pub(super) fn docker(&self) -> &Docker {
         &self.docker
-    }
-
-    /// Whether it is reached by a socket file of this machine; even then it may live in a virtual
-    /// machine, with folders of its own.
-    pub(super) fn is_local(&self) -> bool {
-        self.address.starts_with("unix://")
     }
 
     /// Waits for an answer.
@@ -235,7 +260,7 @@ impl Engine {
             }
             error => EngineError::Gone {
                 address: self.address.clone(),
-                error: format!("{what}: {error}"),
+                error: format!("{what}: {}", cause(&error)),
             },
         }
     }
@@ -255,6 +280,19 @@ impl Drop for Engine {
         // The guard, or `touchdown clean`, finds what an engine that has gone away still holds.
         let _ = super::clean::remove_run(self, &self.run.id);
     }
+}
+
+/// What went wrong with a request, in words: the innermost error tells it, those around it tell
+/// which library noticed.
+pub(super) fn cause(error: &Bollard) -> String {
+    if matches!(error, Bollard::RequestTimeoutError) {
+        return format!("no answer within {WITHIN_S} s");
+    }
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
 }
 
 /// The first line of what an engine says; the rest is often a stack.
@@ -288,10 +326,12 @@ fn candidates(address: Option<&str>) -> Result<Vec<String>, EngineError> {
         Some("podman") => Ok(set("CONTAINER_HOST").into_iter().chain(existing(podman())).collect()),
         Some(path) if path.starts_with('/') => Ok(vec![format!("unix://{path}")]),
         Some(address) if is_address(address) => Ok(vec![address.to_owned()]),
-        Some(address) => Err(EngineError::Address { address: address.to_owned() }),
+        Some(address) => {
+            Err(EngineError::Address { given: "--engine", address: address.to_owned() })
+        }
         None => match set("DOCKER_HOST") {
             Some(address) if is_address(&address) => Ok(vec![address]),
-            Some(address) => Err(EngineError::Address { address }),
+            Some(address) => Err(EngineError::Address { given: "DOCKER_HOST", address }),
             None => Ok(existing(docker()).into_iter().chain(existing(podman())).collect()),
         },
     }
@@ -324,7 +364,12 @@ async fn dial(address: &str) -> Result<Docker, EngineError> {
     let answer = tokio::time::timeout(Duration::from_secs(10), docker.negotiate_version()).await;
     let docker = match answer {
         Ok(Ok(docker)) => docker,
-        Ok(Err(error)) => return Err(not_found(&error)),
+        Ok(Err(
+            Bollard::DockerResponseServerError { .. }
+            | Bollard::JsonDataError { .. }
+            | Bollard::APIVersionParseError {},
+        )) => return Err(not_found(&"what answers there is no engine")),
+        Ok(Err(error)) => return Err(not_found(&cause(&error))),
         Err(_) => return Err(not_found(&"no answer within 10 s")),
     };
     let version = docker.client_version();

@@ -47,13 +47,15 @@ pub fn stand(address: &str, run: &str) {
         return;
     }
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
-        let removed = Engine::connect(Some(address), Run::new(run))
-            .and_then(|engine| clean::remove_run(&engine, run));
-        // A start that was under way may come to its end after the first look.
-        if removed.is_ok_and(|removed| removed == clean::Removed::default()) {
-            return;
-        }
+    let mut looks = 0;
+    // A start that was under way may come to its end after a look that found nothing.
+    while looks < 2 && began.elapsed() < PATIENCE {
+        let is_gone = Engine::connect(Some(address), Run::new(run)).and_then(|engine| {
+            clean::remove_run(&engine, run)?;
+            // What another is just removing was not ours to remove, and holds on to its volumes.
+            Ok(clean::left(&engine)?.iter().all(|left| left.run != run))
+        });
+        looks = if is_gone.unwrap_or(false) { looks + 1 } else { 0 };
         thread::sleep(Duration::from_millis(500));
     }
 }

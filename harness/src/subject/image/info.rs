@@ -21,6 +21,8 @@ pub struct Info {
     pub entrypoint: Vec<String>,
     /// `AIRBYTE_ENTRYPOINT`: the command that the platform runs; none where it is not set.
     pub airbyte_entrypoint: Option<String>,
+    /// The user that it runs as, as `id` or `id:id`; none where it is root's or goes by name.
+    pub user: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// The architectures that the engine holds it for.
@@ -30,6 +32,11 @@ pub struct Info {
 impl Info {
     /// Asks for an image, and pulls it where it is not there.
     pub fn of(engine: &Engine, name: &str) -> Result<Self, EngineError> {
+        if name.is_empty() {
+            // The engine would take it for the list of all.
+            let (what, why) = ("inspecting the image".into(), "its name is empty".into());
+            return Err(EngineError::Refused { what, why });
+        }
         let inspected = match engine.block(engine.docker().inspect_image(name)) {
             Err(Bollard::DockerResponseServerError { status_code: 404, .. }) => {
                 pull(engine, name)?;
@@ -38,9 +45,7 @@ impl Info {
             inspected => inspected,
         };
         let inspected = inspected.map_err(|error| engine.error("inspecting the image", error))?;
-        let info = Self::read(name, inspected);
-        info.runs_on(engine)?;
-        Ok(info)
+        Ok(Self::read(name, inspected))
     }
 
     fn read(name: &str, inspected: ImageInspect) -> Self {
@@ -58,41 +63,12 @@ impl Info {
         });
         Self {
             name: name.to_owned(),
+            user: config.user.filter(|user| user.starts_with(|c: char| c.is_ascii_digit())),
             airbyte_entrypoint: variable.map(str::to_owned),
             entrypoint: config.entrypoint.unwrap_or_default(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
             architectures,
         }
-    }
-
-    /// An engine may run other machines' images by emulation; only docker's own word that it
-    /// cannot is an error, and comes at the start. Here it is told early, and better.
-    fn runs_on(&self, engine: &Engine) -> Result<(), EngineError> {
-        let Ok(version) = engine.block(engine.docker().version()) else {
-            return Ok(());
-        };
-        let ours = version.arch.unwrap_or_default();
-        let emulated = |architecture: &str| {
-            let named = match architecture {
-                "arm64" => "aarch64",
-                "amd64" => "x86_64",
-                other => other,
-            };
-            // What the kernel hands to an emulator; an engine elsewhere may still have one.
-            !engine.is_local()
-                || std::path::Path::new("/proc/sys/fs/binfmt_misc")
-                    .join(format!("qemu-{named}"))
-                    .exists()
-        };
-        let runs = |architecture: &String| *architecture == ours || emulated(architecture);
-        if ours.is_empty() || self.architectures.is_empty() || self.architectures.iter().any(runs) {
-            return Ok(());
-        }
-        Err(EngineError::Architecture {
-            image: self.name.clone(),
-            architecture: self.architectures.join(", "),
-            engine: ours,
-        })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod guard;
 pub mod info;
 pub mod labels;
 pub mod platform;
+pub mod reuse;
 
 use std::collections::HashSet;
 use std::fs;
@@ -22,12 +23,14 @@ use std::time::{Duration, Instant};
 use super::drive::{Started, Stdin, drive};
 use super::{Call, Limits};
 use crate::protocol::Operation;
-use crate::transcript::{Condition, Transcript};
+use crate::subject::output::since;
+use crate::transcript::{Condition, End, Output, Transcript};
 use attach::Attached;
 use container::{Container, Recipe};
 use engine::{Engine, EngineError};
 use info::Info;
 use platform::Folder;
+use reuse::Live;
 
 /// The names that the platform gives to a connector's files.
 const CONFIG: &str = "connectorConfig.json";
@@ -66,6 +69,15 @@ pub struct Way {
     pub own_workdir: bool,
 }
 
+/// A folder that outlives a launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Where containers see it.
+    pub folder: String,
+    /// How many bytes it takes before it is full; it lies in memory then.
+    pub size: Option<u64>,
+}
+
 /// What the user wants of containers.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -78,9 +90,11 @@ pub struct Settings {
     /// Whether their root is read-only.
     pub read_only: bool,
     /// Folders that outlive a launch, for destinations that store files.
-    pub volumes: Vec<String>,
+    pub volumes: Vec<Volume>,
     /// Folders in memory, with their size in bytes.
     pub tmpfs: Vec<(String, u64)>,
+    /// Whether spec and check are run in one container.
+    pub reuse: bool,
 }
 
 /// An image under test.
@@ -92,8 +106,12 @@ pub struct Image {
     way: RwLock<Way>,
     /// How long its slowest start has taken so far: for as long nothing can come back.
     slowest: Mutex<Duration>,
+    /// The container that spec and check share, where that is wanted.
+    live: Mutex<Option<Live>>,
     /// Volumes that everybody may write to by now.
     opened: Mutex<HashSet<String>>,
+    /// Containers that do nothing but hold on to volumes in memory, which would be gone without.
+    holders: Mutex<Vec<Container>>,
 }
 
 impl Image {
@@ -106,7 +124,9 @@ impl Image {
             settings,
             way: RwLock::new(Way { io: Io::Platform, own_workdir: false }),
             slowest: Mutex::default(),
+            live: Mutex::default(),
             opened: Mutex::default(),
+            holders: Mutex::default(),
         }
     }
 
@@ -148,15 +168,40 @@ impl Image {
         *self.way.write().unwrap_or_else(PoisonError::into_inner) = way;
     }
 
-    /// Launches it once.
+    /// Launches it once. A program that cannot be started is told as a shell would tell of it:
+    /// under another condition it may be there.
     pub fn launch(
         &self,
         call: Call,
         condition: Condition,
         stdin: Stdin,
-        mut limits: Limits,
+        limits: Limits,
     ) -> Result<Transcript, EngineError> {
         let began = Instant::now();
+        let launched = self.launch_at(call, condition, stdin, limits, began);
+        let mut transcript = match launched {
+            Err(ref error @ EngineError::Program { ref program, what, .. })
+                if program != "sh" || condition != Condition::Usual =>
+            {
+                let at = since(began);
+                let stderr = vec![Output { at, bytes: error.to_string().into_bytes() }];
+                let end = End { exited: at, code: Some(what.exit_code()), ..End::default() };
+                Transcript { stderr, end, ..Transcript::default() }
+            }
+            launched => launched?,
+        };
+        transcript.condition = condition;
+        Ok(transcript)
+    }
+
+    fn launch_at(
+        &self,
+        call: Call,
+        condition: Condition,
+        stdin: Stdin,
+        mut limits: Limits,
+        began: Instant,
+    ) -> Result<Transcript, EngineError> {
         let way = self.way();
         let io = match (way.io, condition.swaps_process_one()) {
             // Under the shell it is not process 1; attached to, it is.
@@ -164,46 +209,75 @@ impl Image {
             (io, _) => io,
         };
         let mut recipe = self.recipe(call, condition, way);
-        let limited = recipe.memory.is_some();
-        let mut transcript = if io == Io::Platform {
-            let folder = Folder::new().map_err(say("making a folder for the launch"))?;
-            for (name, bytes) in files(call)? {
-                folder.put(name, &bytes).map_err(say("writing a file for the launch"))?;
+        let place = place(call.operation);
+        if self.shares(call.operation) && io == Io::Platform && condition == Condition::Usual {
+            return self.launch_in_live(call, recipe, stdin, limits, began);
+        }
+        // Nothing can be put into a container whose root is read-only.
+        let folder = (io == Io::Platform || recipe.read_only).then(|| Folder::new(&files(call)?));
+        let folder = folder.transpose()?;
+        if let Some(folder) = &folder {
+            recipe.binds.push(folder.bound_to(place));
+            if condition.is_elsewhere() {
+                recipe.binds.push(folder.bound_to(ELSEWHERE));
             }
-            let place = place(call.operation);
+        }
+        let limited = recipe.memory.is_some();
+        let permit = self.engine.block(self.engine.starts().acquire_owned());
+        let driven = if let (Io::Platform, Some(folder)) = (io, &folder) {
             recipe.entrypoint = Some(vec!["sh".into(), "-c".into(), platform::SCRIPT.into()]);
-            recipe.args = vec![place.into(), arguments(call).join(" ")];
-            recipe.binds.push(platform::bind(&folder.path(), place));
-            let permit = self.engine.block(self.engine.starts().acquire_owned());
+            recipe.args = vec![place.into(), arguments(call, place).join(" ")];
             let container = self.container(recipe, "sh")?;
             let (running, started) = platform::start(container, folder, limited, began)?;
             drop(permit);
             drive(&running, started, stdin, limits, began)
         } else {
             recipe.attached = true;
-            recipe.args = arguments(call);
+            recipe.args = arguments(call, place);
             recipe.init = condition.swaps_process_one() && way.io == Io::Attach;
             let program = self.info.entrypoint.first().map_or("the entrypoint", String::as_str);
-            let permit = self.engine.block(self.engine.starts().acquire_owned());
-            let place = place(call.operation);
-            let mut put = vec![(format!("{place}/"), Vec::new())];
-            put.extend(files(call)?.into_iter().map(|(n, b)| (format!("{place}/{n}"), b)));
             let container = self.container(recipe, program)?;
-            container.put(&put)?;
+            if folder.is_none() {
+                let mut put = vec![(format!("{place}/"), Vec::new())];
+                put.extend(condition.is_elsewhere().then(|| (format!("{ELSEWHERE}/"), Vec::new())));
+                put.extend(files(call)?.into_iter().map(|(n, b)| (format!("{place}/{n}"), b)));
+                container.put("/", &put)?;
+            }
             let (running, started) = attach::start(&self.engine, container, limited, began)?;
             drop(permit);
             // How much it has read cannot be seen through the engine: a slow start must not be
             // taken for silence.
             limits.gate += *self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
             drive(&running, started, stdin, limits, began)
-        }
-        .map_err(say("running the container"))?;
-        transcript.condition = condition;
+        };
+        let transcript = driven.map_err(say("running the container"))?;
         if call.operation == Operation::Spec {
             let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
             *slowest = slowest.max(began.elapsed());
         }
         Ok(transcript)
+    }
+
+    /// Whether launches of this operation share a container.
+    fn shares(&self, operation: Operation) -> bool {
+        self.settings.reuse && operation != Operation::Write
+    }
+
+    /// In words, how it is run.
+    #[must_use]
+    pub fn how(&self) -> String {
+        let Way { io, own_workdir } = self.way();
+        let mut how = match io {
+            Io::Platform => "run as the platform does, on pipes under a shell".to_owned(),
+            Io::Attach => "run by attaching to its containers".to_owned(),
+        };
+        if own_workdir {
+            how.push_str(", in its own working directory");
+        }
+        if self.settings.reuse && io == Io::Platform {
+            how.push_str("; spec and check share a container (--reuse), which is no clean room");
+        }
+        how
     }
 
     fn recipe(&self, call: Call, condition: Condition, way: Way) -> Recipe {
@@ -215,6 +289,8 @@ impl Image {
             false => Some(place(call.operation).to_owned()),
         };
         let unprivileged = condition.is_unprivileged();
+        // A folder in memory that stands in for one of the image's is root's, whatever its mode.
+        let owner = if unprivileged { Some(PLATFORM_USER) } else { self.info.user.as_deref() };
         let offline = condition.is_offline().then(|| "none".to_owned());
         Recipe {
             image: self.info.name.clone(),
@@ -227,6 +303,7 @@ impl Image {
             tmpfs,
             memory,
             read_only,
+            tmpfs_owner: owner.map(str::to_owned),
             ..Recipe::default()
         }
     }
@@ -249,11 +326,11 @@ impl Image {
 
     /// The run's volumes. Another user has volumes of its own: files of the first one's are none
     /// that it may write to.
-    fn volumes(&self, unprivileged: bool) -> Vec<(String, String)> {
+    fn volumes(&self, unprivileged: bool) -> Vec<(String, Volume)> {
         let whose = if unprivileged { "_unprivileged" } else { "" };
         let name = |nth| format!("{}{whose}_{nth}", self.engine.run.id);
         let folders = self.settings.volumes.iter().enumerate();
-        folders.map(|(nth, folder)| (name(nth), folder.clone())).collect()
+        folders.map(|(nth, volume)| (name(nth), volume.clone())).collect()
     }
 
     /// Starts another command in the image, with its network and volumes, and without input: a
@@ -284,25 +361,29 @@ impl Image {
         }
         let permit = self.engine.block(self.engine.starts().acquire_owned());
         let container = self.container(recipe, &program)?;
-        container.put(&put)?;
+        container.put("/", &put)?;
         let started = attach::start(&self.engine, container, false, Instant::now());
         drop(permit);
         started
     }
 
     /// A container, with volumes that its user may write to.
-    pub(super) fn container(
-        &self,
-        recipe: Recipe,
-        program: &str,
-    ) -> Result<Container, EngineError> {
+    fn container(&self, recipe: Recipe, program: &str) -> Result<Container, EngineError> {
         let volumes = recipe.volumes.clone();
-        // Held until it is done: whoever comes second finds the volume open.
+        // Held until it is done: whoever comes second finds the volumes open.
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, volume) in &volumes {
+            if let Some(size) = volume.size
+                && opened.insert(name.clone())
+            {
+                let holder = Container::holding(&self.engine, &recipe, name, size)?;
+                self.holders.lock().unwrap_or_else(PoisonError::into_inner).push(holder);
+            }
+        }
         let container = Container::new(&self.engine, recipe, program)?;
-        for (name, folder) in volumes {
+        for (name, volume) in volumes {
             if opened.insert(name) {
-                container.put(&[(format!("{}/", folder.trim_end_matches('/')), Vec::new())])?;
+                container.put(&volume.folder, &[("./".to_owned(), Vec::new())])?;
             }
         }
         Ok(container)
@@ -328,8 +409,8 @@ impl Image {
                 push(&["-v", &format!("{}:{place}/{name}:ro", file.display())]);
             }
         }
-        for (nth, folder) in self.settings.volumes.iter().enumerate() {
-            push(&["-v", &format!("touchdown-repeat-{nth}:{folder}")]);
+        for (nth, volume) in self.settings.volumes.iter().enumerate() {
+            push(&["-v", &format!("touchdown-repeat-{nth}:{}", volume.folder)]);
         }
         for (folder, size) in &self.settings.tmpfs {
             push(&["--tmpfs", &format!("{folder}:size={size},mode=1777")]);
@@ -348,7 +429,7 @@ impl Image {
         for variable in self.environment() {
             push(&["-e", &variable]);
         }
-        let arguments = arguments(call);
+        let arguments = arguments(call, place);
         let swaps = condition.swaps_process_one();
         if swaps && way.io == Io::Attach {
             push(&["--init"]);
@@ -374,8 +455,7 @@ fn place(operation: Operation) -> &'static str {
 }
 
 /// The arguments of a call, with the files' names in the container.
-fn arguments(call: Call) -> Vec<String> {
-    let place = place(call.operation);
+fn arguments(call: Call, place: &str) -> Vec<String> {
     let mut args = vec![call.operation.name().to_owned()];
     if call.config.is_some() {
         args.extend(["--config".to_owned(), format!("{place}/{CONFIG}")]);
@@ -397,6 +477,6 @@ fn files(call: Call) -> Result<Vec<(&'static str, Vec<u8>)>, EngineError> {
     Ok(files)
 }
 
-fn say(what: &'static str) -> impl Fn(std::io::Error) -> EngineError {
+fn say(what: &'static str) -> impl Fn(std::io::Error) -> EngineError + Copy {
     move |error| EngineError::Io { what: what.to_owned(), error }
 }

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use super::container::Container;
 use super::engine::EngineError;
+use super::say;
 use crate::scenario::Disturbance;
 use crate::subject::INTERRUPTED;
 use crate::subject::drive::{Ended, Running, Started};
@@ -36,39 +37,51 @@ const TICK: Duration = Duration::from_millis(2);
 
 /// The folder of a launch: its pipes, and its files.
 pub struct Folder {
-    folder: TempDir,
+    path: PathBuf,
+    /// The folder around it, where that is its own.
+    _around: Option<TempDir>,
 }
 
 impl Folder {
-    /// A folder that every user of a container can use; the folder around it is ours alone.
-    pub fn new() -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("touchdown-launch-").tempdir()?;
-        let inside = folder.path().join("place");
-        fs::create_dir(&inside)?;
-        fs::set_permissions(&inside, Permissions::from_mode(0o777))?;
+    /// A folder with these files that every user of a container can use; the folder around it is
+    /// ours alone.
+    pub fn new(files: &[(&str, Vec<u8>)]) -> Result<Self, EngineError> {
+        let around = tempfile::Builder::new().prefix("touchdown-launch-").tempdir();
+        let around = around.map_err(say("making a folder for the launch"))?;
+        let folder = Self::within(around.path().join("place"), files)?;
+        Ok(Self { _around: Some(around), ..folder })
+    }
+
+    /// The same, in a folder that is seen to by another.
+    pub fn within(path: PathBuf, files: &[(&str, Vec<u8>)]) -> Result<Self, EngineError> {
+        Self::made(&path, files).map_err(say("making a folder for the launch"))?;
+        Ok(Self { path, _around: None })
+    }
+
+    fn made(inside: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
+        fs::create_dir(inside)?;
+        fs::set_permissions(inside, Permissions::from_mode(0o777))?;
         for pipe in ["stdin", "stdout", "stderr", "exit", "release"] {
             let path = inside.join(pipe);
             nix::unistd::mkfifo(&path, Mode::from_bits_truncate(0o666))?;
             fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         }
-        Ok(Self { folder })
+        for (name, bytes) in files {
+            let path = inside.join(name);
+            fs::write(&path, bytes)?;
+            fs::set_permissions(&path, Permissions::from_mode(0o644))?;
+        }
+        Ok(())
     }
 
-    /// Its path on this machine.
+    /// As a container is given it, to be seen as `place` there.
     #[must_use]
-    pub fn path(&self) -> PathBuf {
-        self.folder.path().join("place")
-    }
-
-    /// A file in it.
-    pub fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.path().join(name);
-        fs::write(&path, bytes)?;
-        fs::set_permissions(&path, Permissions::from_mode(0o644))
+    pub fn bound_to(&self, place: &str) -> String {
+        bind(&self.path, place)
     }
 
     fn open(&self, pipe: &str, options: &mut OpenOptions) -> io::Result<File> {
-        options.custom_flags(OFlag::O_NONBLOCK.bits()).open(self.path().join(pipe))
+        options.custom_flags(OFlag::O_NONBLOCK.bits()).open(self.path.join(pipe))
     }
 }
 
@@ -77,8 +90,6 @@ pub struct Piped {
     container: Arc<Container>,
     /// How many processes the connector has left running.
     left: Arc<AtomicUsize>,
-    /// Gone with the launch.
-    _folder: Folder,
 }
 
 impl Running for Piped {
@@ -110,19 +121,28 @@ impl Running for Piped {
 /// Starts a container that was made for [`SCRIPT`], and opens its pipes.
 pub fn start(
     container: Container,
-    folder: Folder,
+    folder: &Folder,
     limited: bool,
     began: Instant,
 ) -> Result<(Piped, Started), EngineError> {
-    let say = |error| EngineError::Io { what: "opening the launch's pipes".into(), error };
+    container.start()?;
+    open(Arc::new(container), folder, limited, began)
+}
+
+/// Opens the pipes of a script that runs in a container.
+pub fn open(
+    container: Arc<Container>,
+    folder: &Folder,
+    limited: bool,
+    began: Instant,
+) -> Result<(Piped, Started), EngineError> {
+    let say = say("opening the launch's pipes");
     // The shell opens its outputs first: once its input is open, so are they, and an end of
     // theirs is one.
     let stdout = folder.open("stdout", OpenOptions::new().read(true)).map_err(say)?;
     let stderr = folder.open("stderr", OpenOptions::new().read(true)).map_err(say)?;
     // Open on both sides: it must not end before something was written.
     let exit = folder.open("exit", OpenOptions::new().read(true).write(true)).map_err(say)?;
-    let container = Arc::new(container);
-    container.start()?;
     let ended = container.ended();
     let stdin = loop {
         match folder.open("stdin", OpenOptions::new().write(true)) {
@@ -148,10 +168,14 @@ pub fn start(
     let wait = move || {
         let mut end = wait(exit, &ended, &told)?;
         end.at = since(began);
-        end.out_of_memory = limited && end.code == Some(137) && waited.is_out_of_memory();
+        if limited && end.code == Some(137) {
+            // The engine tells of it only once the shell has ended, too.
+            let _ = ended.recv_timeout(GRACE);
+            end.out_of_memory = waited.is_out_of_memory();
+        }
         Ok(end)
     };
-    let running = Piped { container, left, _folder: folder };
+    let running = Piped { container, left };
     Ok((running, Started { stdin, stdout, stderr, wait: Box::new(wait) }))
 }
 
@@ -165,6 +189,13 @@ impl Container {
             why: format!("the shell ended at once, with exit code {code}"),
         }
     }
+}
+
+/// A folder of this machine, to be seen as `place` in a container.
+#[must_use]
+pub fn bind(folder: &Path, place: &str) -> String {
+    // Relabelled where SELinux keeps containers apart; elsewhere that means nothing.
+    format!("{}:{place}:z", folder.display())
 }
 
 /// Waits for what the script tells of the connector's end, or for the container's.
@@ -212,13 +243,6 @@ fn seconds(text: &str) -> Option<f64> {
     let (minutes, seconds) = text.trim_end_matches('s').split_once('m')?;
     let seconds: f64 = seconds.replace(',', ".").parse().ok()?;
     Some(minutes.parse::<f64>().ok()? * 60.0 + seconds)
-}
-
-/// Where a folder of ours is seen in the container.
-#[must_use]
-pub fn bind(folder: &Path, place: &str) -> String {
-    // Relabelled where SELinux keeps containers apart; elsewhere that means nothing.
-    format!("{}:{place}:z", folder.display())
 }
 
 #[cfg(test)]

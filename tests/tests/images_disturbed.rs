@@ -1,0 +1,161 @@
+//! What is done to a container while it runs, and that it really is: killed, asked to stop, paused,
+//! cut off from its network, short of memory; in both ways of talking to it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use acceptance::images;
+use touchdown::protocol::Operation;
+use touchdown::scenario::{Disturbance, Sent, Step};
+use touchdown::subject::drive::Stdin;
+use touchdown::subject::image::clean::Run;
+use touchdown::subject::image::engine::Engine;
+use touchdown::subject::image::info::Info;
+use touchdown::subject::image::{Image, Io, Settings, Way};
+use touchdown::subject::{Call, Limits};
+use touchdown::transcript::{Condition, Transcript};
+
+/// A connector that says what it reads, when it cannot see its network, and when it is asked to
+/// end.
+const WITNESS: &str = r#"
+trap 'echo asked; exit 143' TERM
+(while :; do [ -e /sys/class/net/eth0 ] || echo cut; /bin/busybox sleep 0.05; done) &
+watcher=$!
+while read -r line; do echo "read $line"; done
+kill $watcher
+echo ended
+"#;
+
+const IO: [Io; 2] = [Io::Platform, Io::Attach];
+
+/// The image with a shell, which runs a script in place of the destination.
+fn witness(script: &str, io: Io, settings: Settings) -> (Image, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let tag = images::scripted(script);
+    let run = Run::new(&format!("touchdown_test_{}", random()));
+    let engine = Arc::new(Engine::connect(None, run).unwrap());
+    let info = Info::of(&engine, &tag).unwrap();
+    let image = Image::new(engine, info, settings);
+    image.set_way(Way { io, own_workdir: false });
+    (image, folder)
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+fn write(image: &Image, folder: &Path, steps: &[Step]) -> Transcript {
+    let (config, catalog) = (folder.join("config.json"), folder.join("catalog.json"));
+    std::fs::write(&config, "{}").unwrap();
+    std::fs::write(&catalog, "{}").unwrap();
+    let call = Call { operation: Operation::Write, config: Some(&config), catalog: Some(&catalog) };
+    let limits = Limits { idle: Duration::from_secs(20), ..Limits::default() };
+    image.launch(call, Condition::Usual, Stdin::Steps(steps), limits).unwrap()
+}
+
+fn line(text: &str) -> Step {
+    Step::Message(Sent::parse(text).unwrap())
+}
+
+fn steps(disturbance: Disturbance) -> Vec<Step> {
+    // The gate gives it the time to come up and read.
+    vec![line(r#"{"n":1}"#), Step::Gate, Step::Disturb(disturbance), line(r#"{"n":2}"#)]
+}
+
+fn disturbed(io: Io, disturbance: Disturbance) -> (Transcript, Vec<String>) {
+    let (image, folder) = witness(WITNESS, io, Settings::default());
+    let transcript = write(&image, folder.path(), &steps(disturbance));
+    let said = transcript.stdout.iter();
+    let said = said.map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect();
+    (transcript, said)
+}
+
+#[test]
+fn a_kill_ends_it_at_once() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    for io in IO {
+        let (transcript, said) = disturbed(io, Disturbance::Kill);
+        assert_eq!(said, [r#"read {"n":1}"#], "{io:?}");
+        assert_eq!(transcript.end.code, Some(137), "{io:?}");
+        assert_eq!((transcript.end.stopped, transcript.written.len()), (None, 3), "{io:?}");
+    }
+}
+
+#[test]
+fn a_stop_asks_it_to_end() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    for io in IO {
+        let (transcript, said) = disturbed(io, Disturbance::Stop);
+        assert_eq!(said, [r#"read {"n":1}"#, "asked"], "{io:?}");
+        assert_eq!(transcript.end.code, Some(143), "{io:?}");
+        assert_eq!(transcript.end.stdin_closed, None, "its input stays open: {io:?}");
+    }
+}
+
+#[test]
+fn a_pause_passes() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    for io in IO {
+        let (transcript, said) = disturbed(io, Disturbance::Pause(700));
+        assert_eq!(said, [r#"read {"n":1}"#, r#"read {"n":2}"#, "ended"], "{io:?}");
+        assert!(transcript.end.is_success());
+        let [_, _, paused, after] = transcript.written[..] else { panic!("{transcript:?}") };
+        assert!(after - paused >= 700_000, "{io:?}: {paused} {after}");
+    }
+}
+
+#[test]
+fn a_network_is_cut_and_mended() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    for io in IO {
+        let (_, said) = disturbed(io, Disturbance::CutNetwork(700));
+        let cut = said.iter().filter(|line| *line == "cut").count();
+        assert!(cut > 3, "{io:?}: {said:?}");
+        let others: Vec<_> = said.iter().filter(|line| *line != "cut").collect();
+        assert_eq!(others, [r#"read {"n":1}"#, r#"read {"n":2}"#, "ended"], "{io:?}");
+        assert_ne!(said.last().unwrap(), "cut");
+    }
+}
+
+#[test]
+fn want_of_memory_is_told_as_such() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    let hungry = "exec /bin/busybox tail /dev/zero";
+    for io in IO {
+        let settings = Settings { memory: Some(16 << 20), ..Settings::default() };
+        let (image, folder) = witness(hungry, io, settings);
+        let end = write(&image, folder.path(), &[]).end;
+        assert!(end.out_of_memory, "{io:?}: {end:?}");
+        assert!(end.describe().contains("more memory"), "{}", end.describe());
+    }
+}
+
+#[test]
+fn what_it_leaves_running_is_named() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    // Attached to, it is process 1, and everything ends with it.
+    let leaving = "/bin/busybox sleep 64 & exit 0";
+    let (image, folder) = witness(leaving, Io::Platform, Settings::default());
+    let end = write(&image, folder.path(), &[]).end;
+    assert_eq!(end.code, Some(0));
+    assert!(end.left_behind.iter().any(|line| line.contains("sleep 64")), "{end:?}");
+    let brief = "/bin/busybox sleep 0.3 & exit 0";
+    let (image, folder) = witness(brief, Io::Platform, Settings::default());
+    assert_eq!(write(&image, folder.path(), &[]).end.left_behind, [""; 0]);
+}
