@@ -46,6 +46,8 @@ pub struct Plan {
     pub ack_within_s: f64,
     /// Where failures are kept.
     pub out: PathBuf,
+    /// A folder of the run's own, for what is gone with it.
+    pub folder: PathBuf,
 }
 
 /// A config file that was read.
@@ -104,9 +106,9 @@ pub enum PlanError {
     #[error("nothing is selected: --run and --skip together leave no check or no scenario")]
     NothingSelected,
     /// Words that a shell would not take.
-    #[error("--{flag}: {words:?} cannot be split into words: a quote is not closed")]
+    #[error("{flag}: {words:?} cannot be split into words: a quote is not closed")]
     Words {
-        /// The flag.
+        /// The flag, or the label.
         flag: &'static str,
         /// As typed.
         words: String,

@@ -18,4 +18,4 @@ mod variants;
 pub use engine::{Engine, available, engine_or_skip};
 pub use python::python;
 pub use reference::{reference, with_shell};
-pub use variants::{VARIANTS, scripted, variant};
+pub use variants::{VARIANTS, foreign, scripted, variant};

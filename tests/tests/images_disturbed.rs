@@ -37,7 +37,7 @@ fn witness(script: &str, io: Io, settings: Settings) -> (Image, tempfile::TempDi
     let tag = images::scripted(script);
     let run = Run::new(&format!("touchdown_test_{}", random()));
     let engine = Arc::new(Engine::connect(None, run).unwrap());
-    let info = Info::of(&engine, &tag).unwrap();
+    let info = Info::of(&engine, &tag, &|_| {}).unwrap();
     let image = Image::new(engine, info, settings);
     image.set_way(Way { io, own_workdir: false });
     (image, folder)

@@ -145,8 +145,9 @@ fn every_check_is_failed_by_its_fault_and_by_nothing_else() {
 fn hold_against_page(rows: &BTreeMap<&str, Run>) {
     let mut page = String::from(
         "# The kill matrix\n\n\
-         Every check, the fault of the reference destination that proves that it can fail, and\n\
-         where it was failed. The companions are checks that the same fault cannot help failing.\n\
+         Every check but those of images, [which have a page of their own](kill-matrix-images.md),\n\
+         the fault of the reference destination that proves that it can fail, and where it was\n\
+         failed. The companions are checks that the same fault cannot help failing.\n\
          Made by `cargo test -p acceptance --test kill_matrix`, which fails where this page is\n\
          stale (`UPDATE_DOCS=1` writes it).\n\n\
          | check | level | fault | failed in | companions |\n|---|---|---|---|---|\n",

@@ -20,34 +20,57 @@ pub struct Args {
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["reference", "command", "words", "workdir"])]
     pub image: Option<String>,
     /// Where the engine listens: docker, podman, or an address (unix:, tcp:); found by itself
-    #[arg(long, value_name = "ADDRESS", requires = "image")]
+    #[arg(long, value_name = "ADDRESS")]
     engine: Option<String>,
     /// How containers are talked to: as the platform does (pipes under a shell), or by attaching;
     /// by itself: as the platform does where the image has a shell
-    #[arg(long, value_name = "WAY", requires = "image", value_parser = io)]
+    #[arg(long, value_name = "WAY", value_parser = io)]
     pub io: Option<Io>,
     /// A network that containers join, with the services that the destination needs
-    #[arg(long, value_name = "NAME", requires = "image")]
+    #[arg(long, value_name = "NAME")]
     network: Option<String>,
     /// How much memory a container may take; the platform gives 2g
-    #[arg(long, value_name = "SIZE", requires = "image", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
     /// Containers cannot write to their own root, only to /tmp
-    #[arg(long, requires = "image")]
+    #[arg(long)]
     read_only: bool,
     /// A folder that outlives a launch, for a destination that stores files; with a size it lies in
     /// memory, and can be full
-    #[arg(long = "volume", value_name = "FOLDER[=SIZE]", requires = "image", value_parser = volume)]
+    #[arg(long = "volume", value_name = "FOLDER[=SIZE]", value_parser = volume)]
     volumes: Vec<Volume>,
     /// Run spec and check in one container, to save starts; it is no clean room
-    #[arg(long, requires = "image")]
+    #[arg(long)]
     reuse: bool,
     /// An image in which the read-back runs, on the same network and with the same volumes
-    #[arg(long, value_name = "IMAGE", requires = "image")]
+    #[arg(long, value_name = "IMAGE")]
     pub readback_image: Option<String>,
     /// A folder in memory of each launch's own, such as a small /tmp
-    #[arg(long, value_name = "FOLDER=SIZE", requires = "image", value_parser = tmpfs)]
+    #[arg(long, value_name = "FOLDER=SIZE", value_parser = tmpfs)]
     tmpfs: Vec<(String, u64)>,
+}
+
+impl Args {
+    /// Flags that are about images mean nothing elsewhere, and are not to be passed over.
+    pub fn refuse_without_image(&self) -> Result<(), PlanError> {
+        let given = [
+            ("--engine", self.engine.is_some()),
+            ("--io", self.io.is_some()),
+            ("--network", self.network.is_some()),
+            ("--memory", self.memory.is_some()),
+            ("--read-only", self.read_only),
+            ("--volume", !self.volumes.is_empty()),
+            ("--reuse", self.reuse),
+            ("--readback-image", self.readback_image.is_some()),
+            ("--tmpfs", !self.tmpfs.is_empty()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => {
+                Err(PlanError::Other(format!("{flag} is about images: it needs --image IMAGE")))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 fn io(text: &str) -> Result<Io, String> {
@@ -105,6 +128,15 @@ pub struct Prepared {
     pub unreachable: Option<PathBuf>,
 }
 
+/// Tells somebody who waits of a pull, which has no bar of its own.
+pub fn pulling(name: &str) {
+    use std::io::{IsTerminal, Write};
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let _ = writeln!(anstream::stderr(), "pulling {name} …");
+}
+
 /// Finds the engine and the image. `folder` takes the configs that the image brings.
 pub fn prepare(
     args: &Args,
@@ -115,7 +147,7 @@ pub fn prepare(
 ) -> Result<Prepared, PlanError> {
     let run = Run::new(run);
     let engine = Arc::new(Engine::connect(args.engine.as_deref(), run.clone())?);
-    let info = Info::of(&engine, name)?;
+    let info = Info::of(&engine, name, &pulling)?;
     // Without a guard the run cleans up by itself all the same, if it can.
     let guard = Guard::start(&engine, &run).ok();
     let write = |label: &str, file: &str, json: Option<&str>| {
@@ -153,6 +185,7 @@ pub fn prepare(
         network: args.network.clone(),
         memory: args.memory,
         read_only: args.read_only,
+        folder: Some(folder.to_owned()),
         volumes,
         tmpfs,
         reuse: args.reuse,

@@ -118,7 +118,10 @@ pub fn main() -> ExitCode {
 
 /// One clear error on stderr.
 fn complain(what: impl std::fmt::Display) {
-    anstream::eprintln!("{0}error:{0:#} {what}", anstyle::AnsiColor::Red.on_default().bold());
+    use std::io::Write;
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    // Where nobody hears it, the exit code tells.
+    let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {what}");
 }
 
 /// Prints to stdout; a reader that has gone away is no error of ours.

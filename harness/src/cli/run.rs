@@ -128,8 +128,8 @@ const ACK_WITHIN_S: f64 = 900.0;
 
 /// Carries out a run.
 pub fn run(args: &Args) -> Exit {
-    // The reference destination's database, for as long as the run lasts.
-    let folder = match tempfile::Builder::new().prefix("touchdown-reference-").tempdir() {
+    // All that lies on this disk for as long as the run lasts: configs, pipes, a database.
+    let folder = match tempfile::Builder::new().prefix("touchdown-").tempdir() {
         Ok(folder) => folder,
         Err(error) => {
             complain(format!("no temporary folder can be made: {error}"));
@@ -147,10 +147,15 @@ pub fn run(args: &Args) -> Exit {
             };
         }
     };
-    let _ = ctrlc::set_handler(|| {
+    let ours = folder.path().to_owned();
+    let _ = ctrlc::set_handler(move || {
         // A second time, whoever waits has waited long enough.
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             end_all();
+            // There are secrets in it. What is just being written may stay.
+            for _ in 0..10 {
+                let _ = std::fs::remove_dir_all(&ours);
+            }
             std::process::exit(130);
         }
     });
@@ -158,8 +163,8 @@ pub fn run(args: &Args) -> Exit {
     let report = session::run(&plan, &|event| progress.on(event));
     // With it goes all that the run has made of containers.
     drop(plan);
-    if let Some(guard) = guard {
-        guard.done();
+    if guard.is_some_and(|guard| !guard.done()) {
+        complain("what the run has made of containers could not be removed: touchdown clean does");
     }
     let mut report = match report {
         Ok(report) => report,
@@ -226,6 +231,7 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
         check_within_s: args.check_within,
         ack_within_s: args.ack_within.unwrap_or(ACK_WITHIN_S),
         out: args.out.clone(),
+        folder: folder.path().to_owned(),
         subject,
     };
     if plan.config.is_none() && needs_config(&plan) {

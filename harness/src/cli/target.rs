@@ -16,6 +16,7 @@ use crate::readback::reader::Reader;
 use crate::subject::Subject;
 use crate::subject::command::Command;
 use crate::subject::image::guard::Guard;
+use crate::subject::image::info::Info;
 
 /// What is tested.
 pub struct Target {
@@ -35,11 +36,13 @@ impl Target {
     /// Finds what the flags name; `folder` takes configs of ours, `run` is the run's name.
     pub fn find(args: &Args, folder: &TempDir, run: &str) -> Result<Self, PlanError> {
         if args.reference {
+            args.image.refuse_without_image()?;
             return reference(args, folder);
         }
         if let Some(name) = &args.image.image {
             return image(args, name, folder, run);
         }
+        args.image.refuse_without_image()?;
         let subject = Subject::Command(command(args)?);
         let readback = readback(args)?.map(|(words, once)| {
             let words = words.into_iter().map(OsString::from).collect();
@@ -61,7 +64,7 @@ fn beside(args: &Args, words: Vec<OsString>) -> Command {
 
 fn command(args: &Args) -> Result<Command, PlanError> {
     let words = if let Some(command) = &args.command {
-        split("command", command)?.into_iter().map(OsString::from).collect()
+        split("--command", command)?.into_iter().map(OsString::from).collect()
     } else if args.words.is_empty() {
         return Err(PlanError::Other(
             "what is to be tested? give --command \"CMD …\", -- CMD ARG…, --image IMAGE, or \
@@ -77,17 +80,17 @@ fn command(args: &Args) -> Result<Command, PlanError> {
 /// The read-back's words, and whether it is called once a sync.
 fn readback(args: &Args) -> Result<Option<(Vec<String>, bool)>, PlanError> {
     if let Some(command) = &args.readback_once {
-        return Ok(Some((split("readback-once", command)?, true)));
+        return Ok(Some((split("--readback-once", command)?, true)));
     }
     let Some(command) = &args.readback else { return Ok(None) };
-    Ok(Some((split("readback", command)?, false)))
+    Ok(Some((split("--readback", command)?, false)))
 }
 
 fn split(flag: &'static str, words: &str) -> Result<Vec<String>, PlanError> {
     let split = shell_words::split(words)
         .map_err(|_| PlanError::Words { flag, words: words.to_owned() })?;
     if split.is_empty() {
-        return Err(PlanError::Other(format!("--{flag} is empty")));
+        return Err(PlanError::Other(format!("{flag} is empty")));
     }
     Ok(split)
 }
@@ -127,7 +130,8 @@ fn image(args: &Args, name: &str, folder: &TempDir, run: &str) -> Result<Target,
         image::prepare(&args.image, name, &args.env, run, folder.path())?;
     let readback = match (readback(args)?, &args.image.readback_image) {
         (Some((words, once)), Some(other)) => {
-            let image = Arc::new(image.for_reading(Some(other), args.env.clone())?);
+            let info = Info::of(image.engine(), other, &image::pulling)?;
+            let image = Arc::new(image.for_reading(info, args.env.clone()));
             Some((Reader::Image { image, words }, once))
         }
         (Some((words, once)), None) => {
@@ -142,9 +146,14 @@ fn image(args: &Args, name: &str, folder: &TempDir, run: &str) -> Result<Target,
         }
         (None, None) => match image.info().says_readback() {
             Some((command, once)) => {
-                let words = split("label touchdown.readback", command)?;
+                let label = if once {
+                    "the label touchdown.readback-once"
+                } else {
+                    "the label touchdown.readback"
+                };
+                let words = split(label, command)?;
                 // Reading back is not what is tested: it gets no fault.
-                let image = Arc::new(image.for_reading(None, Vec::new())?);
+                let image = Arc::new(image.for_reading(image.info().clone(), Vec::new()));
                 Some((Reader::Image { image, words }, once))
             }
             None => None,

@@ -7,11 +7,8 @@ use std::time::Instant;
 
 use crate::subject::command::Command;
 use crate::subject::drive::{Running, Started};
-use crate::subject::image::Image;
+use crate::subject::image::{Image, TOOL};
 use crate::subject::process;
-
-/// Where a container finds the files that it is given.
-const FOLDER: &str = "/touchdown";
 
 /// A read-back, as its author named it.
 #[derive(Debug, Clone)]
@@ -70,9 +67,9 @@ impl Reader {
                     match arg {
                         Argument::Word(word) => words.push((*word).to_owned()),
                         Argument::File(path) => {
-                            let file = format!("{FOLDER}/{}", files.len() + 1);
-                            words.push(file.clone());
-                            files.push((file, path.to_path_buf()));
+                            let name = (files.len() + 1).to_string();
+                            words.push(format!("{TOOL}/{name}"));
+                            files.push((name, path.to_path_buf()));
                         }
                     }
                 }

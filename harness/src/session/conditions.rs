@@ -50,16 +50,21 @@ impl Session<'_> {
         let answered = |launch: &Launch| launch.specs().next().is_some();
         match spec(Condition::All) {
             Ok(launch) if answered(&launch) => launches.push(launch),
-            Ok(launch) => {
-                launches.push(launch);
+            not_answered @ (Ok(_) | Err(_)) => {
+                match not_answered {
+                    Ok(launch) => launches.push(launch),
+                    // An engine may have no init, say; the others are tried all the same.
+                    Err(error) if error.is_refusal() => {}
+                    Err(error) => return Ok(Err(error)),
+                }
                 for condition in SINGLE {
                     match spec(condition) {
                         Ok(launch) => launches.push(launch),
+                        Err(error) if error.is_refusal() => {}
                         Err(error) => return Ok(Err(error)),
                     }
                 }
             }
-            Err(error) => return Ok(Err(error)),
         }
         if self.plan.config.is_none() {
             return Ok(Ok(()));

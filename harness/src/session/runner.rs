@@ -67,9 +67,10 @@ pub struct Runner<'a> {
 impl<'a> Runner<'a> {
     /// A runner with a folder of its own for what the subject is given.
     pub fn new(plan: &'a Plan, listener: &'a Listener<'a>) -> Result<Self, SessionError> {
-        let folder = tempfile::Builder::new().prefix("touchdown-").tempdir().map_err(|error| {
-            SessionError::Io { what: "making a temporary folder".to_owned(), error }
-        })?;
+        let folder =
+            tempfile::Builder::new().prefix("run-").tempdir_in(&plan.folder).map_err(|error| {
+                SessionError::Io { what: "making a temporary folder".to_owned(), error }
+            })?;
         Ok(Self {
             plan,
             listener,

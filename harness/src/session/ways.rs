@@ -86,7 +86,8 @@ pub fn settle(runner: &Runner, image: &Image, wanted: Option<Io>) -> Settled {
                 facts.shell = Some(false);
                 refused.get_or_insert(error.to_string());
             }
-            Err(error) if error.is_not_shared() => {
+            // What is refused in one way may be granted in another, or be told better.
+            Err(error) if error.is_not_shared() || error.is_refusal() => {
                 refused.get_or_insert(error.to_string());
             }
             Err(error) => return Settled { facts, spec: Err(error.to_string()) },
@@ -96,12 +97,12 @@ pub fn settle(runner: &Runner, image: &Image, wanted: Option<Io>) -> Settled {
         return Settled { facts, spec: Err(refused.unwrap_or_default()) };
     };
     image.set_way(way);
-    let spec = Err(silence(&evidence, &facts));
+    let spec = Err(silence(&evidence, &facts, way));
     Settled { facts, spec }
 }
 
 /// What to tell of an image that says nothing, with a guess at the mistake.
-fn silence(evidence: &Evidence, facts: &ImageFacts) -> String {
+fn silence(evidence: &Evidence, facts: &ImageFacts, way: Way) -> String {
     let Some(launch) = evidence.launches.first() else {
         return "spec was not run".to_owned();
     };
@@ -118,6 +119,11 @@ fn silence(evidence: &Evidence, facts: &ImageFacts) -> String {
         guess = "\n(does it ignore its arguments? ENTRYPOINT has to be in exec form, \
                  [\"python\", \"/main.py\"], so that `spec` reaches the program, and nothing may wait \
                  for input)";
+    } else if end.contains("exec format error") {
+        guess = "\n(it is no program of this machine: the image is for another architecture, or it is a \
+                 script without its first line, #!)";
+    } else if way.io == Io::Attach {
+        // What the engine says of a program is clear enough.
     } else if launch.transcript.end.code == Some(127) {
         guess = "\n(127 is the shell's: no such command; is the path in AIRBYTE_ENTRYPOINT right?)";
     } else if launch.transcript.end.code == Some(126) {

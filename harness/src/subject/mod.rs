@@ -55,6 +55,12 @@ impl LaunchError {
         matches!(self, Self::Engine(error) if error.is_no_shell())
     }
 
+    /// Whether the engine refuses what it was asked, and might not refuse something else.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::Refused { .. }))
+    }
+
     /// Whether the engine does not see this machine's folders.
     #[must_use]
     pub fn is_not_shared(&self) -> bool {

@@ -88,6 +88,22 @@ pub fn variant(name: &str) -> String {
     if name == OTHER_ARCHITECTURE { other_architecture() } else { from_parts(name, patch, &[]) }
 }
 
+/// The image with a shell, in which every program is one of another processor.
+///
+/// # Panics
+///
+/// When it cannot be made.
+#[must_use]
+pub fn foreign() -> String {
+    // The head of an ELF file: 64 bit, little endian, an executable for s390.
+    let patch = r"USER 0:0
+RUN printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\026\000\001\000\000\000' > /head && \
+    cat /head /head /head > /foreign && rm /head && chmod 755 /foreign && \
+    cp /foreign /touchdown-reference && mv /foreign /bin/busybox
+USER 1000:1000";
+    from_parts("foreign", patch, &[])
+}
+
 /// The image with a shell, in which this script is run in place of the destination.
 ///
 /// # Panics

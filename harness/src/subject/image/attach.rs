@@ -14,6 +14,7 @@ use tokio::net::unix::pipe;
 
 use super::container::Container;
 use super::engine::{Engine, EngineError};
+use super::platform::Folder;
 use crate::scenario::Disturbance;
 use crate::subject::drive::{Ended, Running, Started};
 use crate::subject::output::since;
@@ -22,11 +23,23 @@ use crate::subject::output::since;
 const CHUNK: usize = 256 << 10;
 
 /// A container that is attached to.
-pub struct Attached(Arc<Container>);
+pub struct Attached {
+    container: Arc<Container>,
+    /// What it was given, gone with it.
+    _folder: Option<Folder>,
+}
+
+impl Attached {
+    /// Keeps a folder for as long as this lasts.
+    #[must_use]
+    pub fn with(self, folder: Option<Folder>) -> Self {
+        Self { _folder: folder, ..self }
+    }
+}
 
 impl Running for Attached {
     fn kill(&self) {
-        self.0.kill();
+        self.container.kill();
     }
 
     /// Whatever its first process has left is ended with it.
@@ -35,7 +48,7 @@ impl Running for Attached {
     }
 
     fn disturb(&self, disturbance: Disturbance) -> io::Result<()> {
-        self.0.disturb(disturbance).map_err(io::Error::other)
+        self.container.disturb(disturbance).map_err(io::Error::other)
     }
 }
 
@@ -62,7 +75,10 @@ pub fn start(
             ..Ended::default()
         })
     };
-    Ok((Attached(container), Started { stdin, stdout, stderr, wait: Box::new(wait) }))
+    Ok((
+        Attached { container, _folder: None },
+        Started { stdin, stdout, stderr, wait: Box::new(wait) },
+    ))
 }
 
 /// Pipes to and from a container's streams, moved along beside the launch.

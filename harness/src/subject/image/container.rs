@@ -11,13 +11,13 @@ use bollard::container::AttachContainerResults;
 use bollard::errors::Error as Bollard;
 use bollard::exec::StartExecOptions;
 use bollard::models::{
-    ContainerCreateBody, ExecConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
-    MountVolumeOptions, NetworkConnectRequest, NetworkDisconnectRequest, VolumeCreateRequest,
+    ContainerCreateBody, ExecConfig, HealthConfig, HostConfig, HostConfigLogConfig, Mount,
+    MountType, MountVolumeOptions, NetworkConnectRequest, NetworkDisconnectRequest,
 };
 use bollard::query_parameters::{
-    AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, KillContainerOptions,
-    RemoveContainerOptions, StartContainerOptions, TopOptions, UploadToContainerOptions,
-    WaitContainerOptions,
+    AttachContainerOptions, ContainerArchiveInfoOptions, CreateContainerOptions,
+    InspectContainerOptions, KillContainerOptions, RemoveContainerOptions, StartContainerOptions,
+    TopOptions, UploadToContainerOptions, WaitContainerOptions,
 };
 use futures_util::StreamExt;
 
@@ -87,25 +87,8 @@ impl Container {
         Ok(Self { engine: Arc::clone(engine), id: created.id, network, image, program })
     }
 
-    /// Makes a volume in memory that is full after so many bytes, and a container like another that
-    /// does nothing but hold on to it. It needs a shell.
-    pub fn holding(
-        engine: &Arc<Engine>,
-        like: &Recipe,
-        volume: &str,
-        size: u64,
-    ) -> Result<Self, EngineError> {
-        let options = [("type", "tmpfs"), ("device", "tmpfs")].map(|(k, v)| (k.into(), v.into()));
-        let mut options = HashMap::from(options);
-        options.insert("o".to_owned(), format!("size={size},mode=1777"));
-        let made = engine.block(engine.docker().create_volume(VolumeCreateRequest {
-            name: Some(volume.to_owned()),
-            driver: Some("local".to_owned()),
-            driver_opts: Some(options),
-            labels: Some(engine.run.labels()),
-            ..VolumeCreateRequest::default()
-        }));
-        made.map_err(|error| engine.error("making a volume", error))?;
+    /// A container like another that does nothing but hold on to its volumes. It needs a shell.
+    pub fn holding(engine: &Arc<Engine>, like: &Recipe) -> Result<Self, EngineError> {
         let recipe = Recipe {
             image: like.image.clone(),
             entrypoint: Some(vec!["sh".into(), "-c".into(), "read -r line".into()]),
@@ -117,6 +100,14 @@ impl Container {
         let holder = Self::new(engine, recipe, "sh (which holds a volume with a size)")?;
         holder.start()?;
         Ok(holder)
+    }
+
+    /// Whether a file is there, before the container is started.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        let options = ContainerArchiveInfoOptions { path: path.to_owned() };
+        let info = self.engine.docker().get_container_archive_info(&self.id, Some(options));
+        self.engine.block(info).is_ok()
     }
 
     pub(super) fn address(&self) -> &str {
@@ -147,7 +138,9 @@ impl Container {
             ..Default::default()
         };
         let attached = self.engine.docker().attach_container(&self.id, Some(options));
-        self.engine.block(attached).map_err(|e| self.engine.error("attaching to the container", e))
+        // Podman looks for the program as early as this.
+        let attached = self.engine.block(attached);
+        attached.map_err(|error| started_badly(&self.engine, error, &self.image, &self.program))
     }
 
     /// Starts it.
@@ -318,6 +311,11 @@ fn body(recipe: Recipe, labels: HashMap<String, String>) -> ContainerCreateBody 
         working_dir: recipe.workdir,
         user: recipe.user,
         labels: Some(labels),
+        // What the engine would run beside the connector is none of its doing.
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..Default::default()
+        }),
         open_stdin: Some(recipe.attached),
         stdin_once: Some(recipe.attached),
         attach_stdin: Some(recipe.attached),

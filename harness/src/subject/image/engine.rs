@@ -3,10 +3,12 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::errors::Error as Bollard;
+use bollard::models::VolumeCreateRequest;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -163,6 +165,8 @@ pub struct Engine {
     /// The labels of all that is made for this run.
     pub(super) run: super::clean::Run,
     starts: Arc<Semaphore>,
+    /// Set once all that the run has made is gone.
+    cleaned: Arc<AtomicBool>,
     /// Removals that go on while the run does.
     removals: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -192,6 +196,7 @@ impl Engine {
                         address: candidate,
                         run,
                         starts: Arc::new(Semaphore::new(STARTS)),
+                        cleaned: Arc::default(),
                         removals: Mutex::default(),
                     });
                 }
@@ -212,6 +217,12 @@ impl Engine {
             tried.join("; ")
         };
         Err(EngineError::NotFound { tried })
+    }
+
+    /// Tells, once this engine is dropped, whether all that the run has made is gone.
+    #[must_use]
+    pub fn cleaned(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cleaned)
     }
 
     /// Where it listens.
@@ -236,6 +247,24 @@ impl Engine {
         F::Output: Send + 'static,
     {
         self.runtime.spawn(future)
+    }
+
+    /// Makes a volume; with a size it lies in memory, and is full after so many bytes.
+    pub(super) fn make_volume(&self, name: &str, size: Option<u64>) -> Result<(), EngineError> {
+        let options = size.map(|size| {
+            let options = format!("size={size},mode=1777");
+            [("type", "tmpfs"), ("device", "tmpfs"), ("o", options.as_str())]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into()
+        });
+        let made = self.block(self.docker.create_volume(VolumeCreateRequest {
+            name: Some(name.to_owned()),
+            driver: Some("local".to_owned()),
+            driver_opts: options,
+            labels: Some(self.run.labels()),
+            ..VolumeCreateRequest::default()
+        }));
+        made.map(drop).map_err(|error| self.error("making a volume", error))
     }
 
     /// A place among those that start.
@@ -278,7 +307,8 @@ impl Drop for Engine {
             }
         });
         // The guard, or `touchdown clean`, finds what an engine that has gone away still holds.
-        let _ = super::clean::remove_run(self, &self.run.id);
+        let removed = super::clean::remove_run(self, &self.run.id);
+        self.cleaned.store(removed.is_ok(), Ordering::SeqCst);
     }
 }
 

@@ -4,6 +4,8 @@
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,11 @@ const DONE: u8 = b'.';
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A run's guard; it goes to work unless it is told that all is done.
-pub struct Guard(Child);
+pub struct Guard {
+    process: Child,
+    /// Set once the run has cleaned up by itself.
+    cleaned: Arc<AtomicBool>,
+}
 
 impl Guard {
     /// Starts a guard: this program, as `touchdown clean --guard`.
@@ -25,16 +31,23 @@ impl Guard {
         command.args(["clean", "--engine", engine.address(), "--guard", &run.id]);
         // In a group of its own: Ctrl-C is not meant for it.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().map(Self)
+        Ok(Self { process: command.spawn()?, cleaned: engine.cleaned() })
     }
 
-    /// Tells it that nothing is left.
-    pub fn done(mut self) {
-        if let Some(mut stdin) = self.0.stdin.take() {
+    /// Lets it go where nothing is left; otherwise it goes to work. Whether nothing is left.
+    #[must_use]
+    pub fn done(mut self) -> bool {
+        let cleaned = self.cleaned.load(Ordering::SeqCst);
+        if let Some(mut stdin) = self.process.stdin.take()
+            && cleaned
+        {
             // One that is no longer there has nothing to do either.
             let _ = stdin.write_all(&[DONE]);
         }
-        let _ = self.0.wait();
+        if cleaned {
+            let _ = self.process.wait();
+        }
+        cleaned
     }
 }
 

@@ -30,8 +30,9 @@ pub struct Info {
 }
 
 impl Info {
-    /// Asks for an image, and pulls it where it is not there.
-    pub fn of(engine: &Engine, name: &str) -> Result<Self, EngineError> {
+    /// Asks for an image, and pulls it where it is not there, which can take long: `pulling` tells
+    /// of it.
+    pub fn of(engine: &Engine, name: &str, pulling: &dyn Fn(&str)) -> Result<Self, EngineError> {
         if name.is_empty() {
             // The engine would take it for the list of all.
             let (what, why) = ("inspecting the image".into(), "its name is empty".into());
@@ -39,6 +40,7 @@ impl Info {
         }
         let inspected = match engine.block(engine.docker().inspect_image(name)) {
             Err(Bollard::DockerResponseServerError { status_code: 404, .. }) => {
+                pulling(name);
                 pull(engine, name)?;
                 engine.block(engine.docker().inspect_image(name))
             }

@@ -13,11 +13,11 @@ pub mod info;
 pub mod labels;
 pub mod platform;
 pub mod reuse;
+pub mod volumes;
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::drive::{Started, Stdin, drive};
@@ -31,12 +31,16 @@ use engine::{Engine, EngineError};
 use info::Info;
 use platform::Folder;
 use reuse::Live;
+pub use volumes::Volume;
+use volumes::Volumes;
 
 /// The names that the platform gives to a connector's files.
 const CONFIG: &str = "connectorConfig.json";
 const CATALOG: &str = "catalog.json";
 /// A working directory that no image knows.
 const ELSEWHERE: &str = "/touchdown-elsewhere";
+/// Where a read-back finds its files.
+pub const TOOL: &str = "/touchdown";
 /// The user that the platform runs connectors as.
 const PLATFORM_USER: &str = "1000:1000";
 
@@ -69,15 +73,6 @@ pub struct Way {
     pub own_workdir: bool,
 }
 
-/// A folder that outlives a launch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Volume {
-    /// Where containers see it.
-    pub folder: String,
-    /// How many bytes it takes before it is full; it lies in memory then.
-    pub size: Option<u64>,
-}
-
 /// What the user wants of containers.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -93,8 +88,16 @@ pub struct Settings {
     pub volumes: Vec<Volume>,
     /// Folders in memory, with their size in bytes.
     pub tmpfs: Vec<(String, u64)>,
+    /// Where folders are made for launches; the system's place if there is none.
+    pub folder: Option<PathBuf>,
     /// Whether spec and check are run in one container.
     pub reuse: bool,
+}
+
+impl Settings {
+    fn folder(&self) -> PathBuf {
+        self.folder.clone().unwrap_or_else(std::env::temp_dir)
+    }
 }
 
 /// An image under test.
@@ -108,10 +111,10 @@ pub struct Image {
     slowest: Mutex<Duration>,
     /// The container that spec and check share, where that is wanted.
     live: Mutex<Option<Live>>,
-    /// Volumes that everybody may write to by now.
-    opened: Mutex<HashSet<String>>,
-    /// Containers that do nothing but hold on to volumes in memory, which would be gone without.
-    holders: Mutex<Vec<Container>>,
+    /// The volumes that are there.
+    open: Volumes,
+    /// Whether a folder of ours is seen in its containers.
+    sees_folders: OnceLock<bool>,
 }
 
 impl Image {
@@ -125,24 +128,23 @@ impl Image {
             way: RwLock::new(Way { io: Io::Platform, own_workdir: false }),
             slowest: Mutex::default(),
             live: Mutex::default(),
-            opened: Mutex::default(),
-            holders: Mutex::default(),
+            open: Volumes::default(),
+            sees_folders: OnceLock::new(),
         }
     }
 
-    /// The image that a read-back runs in, on the same network and with the same volumes: this one,
-    /// or another. It gets these variables.
-    pub fn for_reading(
-        &self,
-        other: Option<&str>,
-        env: Vec<(String, String)>,
-    ) -> Result<Self, EngineError> {
-        let info = match other {
-            Some(name) => Info::of(&self.engine, name)?,
-            None => self.info.clone(),
-        };
+    /// An image that a read-back runs in, on the same network and with the same volumes. It gets
+    /// these variables.
+    #[must_use]
+    pub fn for_reading(&self, info: Info, env: Vec<(String, String)>) -> Self {
         let settings = Settings { env, ..self.settings.clone() };
-        Ok(Self::new(Arc::clone(&self.engine), info, settings))
+        Self::new(Arc::clone(&self.engine), info, settings)
+    }
+
+    /// The engine that it is run by.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// As the user named it.
@@ -213,9 +215,10 @@ impl Image {
         if self.shares(call.operation) && io == Io::Platform && condition == Condition::Usual {
             return self.launch_in_live(call, recipe, stdin, limits, began);
         }
-        // Nothing can be put into a container whose root is read-only.
-        let folder = (io == Io::Platform || recipe.read_only).then(|| Folder::new(&files(call)?));
-        let folder = folder.transpose()?;
+        // The script says so itself where it does not see the folder.
+        let seen = io == Io::Platform || self.sees_folders();
+        let folder =
+            seen.then(|| Folder::new(&self.settings.folder(), &files(call)?)).transpose()?;
         if let Some(folder) = &folder {
             recipe.binds.push(folder.bound_to(place));
             if condition.is_elsewhere() {
@@ -225,6 +228,7 @@ impl Image {
         let limited = recipe.memory.is_some();
         let permit = self.engine.block(self.engine.starts().acquire_owned());
         let driven = if let (Io::Platform, Some(folder)) = (io, &folder) {
+            folder.make_pipes()?;
             recipe.entrypoint = Some(vec!["sh".into(), "-c".into(), platform::SCRIPT.into()]);
             recipe.args = vec![place.into(), arguments(call, place).join(" ")];
             let container = self.container(recipe, "sh")?;
@@ -256,6 +260,24 @@ impl Image {
             *slowest = slowest.max(began.elapsed());
         }
         Ok(transcript)
+    }
+
+    /// Whether a folder of this machine is seen in containers: it is not where the engine is
+    /// elsewhere, or we are in a container ourselves. It is looked for once.
+    fn sees_folders(&self) -> bool {
+        let look = || -> Result<bool, EngineError> {
+            let folder = Folder::new(&self.settings.folder(), &[(CONFIG, Vec::new())])?;
+            let recipe = Recipe {
+                image: self.info.name.clone(),
+                // It is never started.
+                entrypoint: Some(vec!["/".to_owned()]),
+                binds: vec![folder.bound_to(TOOL)],
+                ..Recipe::default()
+            };
+            let container = Container::new(&self.engine, recipe, "a container")?;
+            Ok(container.has(&format!("{TOOL}/{CONFIG}")))
+        };
+        *self.sees_folders.get_or_init(|| look().unwrap_or(false))
     }
 
     /// Whether launches of this operation share a container.
@@ -334,7 +356,7 @@ impl Image {
     }
 
     /// Starts another command in the image, with its network and volumes, and without input: a
-    /// read-back. `files` are paths in the container, and the files that are to be there.
+    /// read-back. `files` are names below [`TOOL`], and the files that are to be there.
     pub fn start_tool(
         &self,
         words: Vec<String>,
@@ -342,7 +364,7 @@ impl Image {
     ) -> Result<(Attached, Started), EngineError> {
         let mut words = words.into_iter();
         let program = words.next().unwrap_or_default();
-        let recipe = Recipe {
+        let mut recipe = Recipe {
             image: self.info.name.clone(),
             entrypoint: Some(vec![program.clone()]),
             args: words.collect(),
@@ -352,41 +374,27 @@ impl Image {
             attached: true,
             ..Recipe::default()
         };
-        let mut put = Vec::new();
-        for (path, file) in files {
-            put.push((
-                path.clone(),
-                fs::read(file).map_err(say("reading a file to be read back"))?,
-            ));
+        let mut given = Vec::new();
+        for (name, file) in files {
+            let bytes = fs::read(file).map_err(say("reading a file to be read back"))?;
+            given.push((name.as_str(), bytes));
         }
+        let seen = self.sees_folders();
+        let folder = seen.then(|| Folder::new(&self.settings.folder(), &given)).transpose()?;
+        recipe.binds.extend(folder.as_ref().map(|folder| folder.bound_to(TOOL)));
         let permit = self.engine.block(self.engine.starts().acquire_owned());
         let container = self.container(recipe, &program)?;
-        container.put("/", &put)?;
-        let started = attach::start(&self.engine, container, false, Instant::now());
+        if !seen {
+            let put = given.into_iter().map(|(name, bytes)| (format!("{TOOL}/{name}"), bytes));
+            container.put("/", &put.collect::<Vec<_>>())?;
+        }
+        let (attached, started) = attach::start(&self.engine, container, false, Instant::now())?;
         drop(permit);
-        started
+        Ok((attached.with(folder), started))
     }
 
-    /// A container, with volumes that its user may write to.
     fn container(&self, recipe: Recipe, program: &str) -> Result<Container, EngineError> {
-        let volumes = recipe.volumes.clone();
-        // Held until it is done: whoever comes second finds the volumes open.
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, volume) in &volumes {
-            if let Some(size) = volume.size
-                && opened.insert(name.clone())
-            {
-                let holder = Container::holding(&self.engine, &recipe, name, size)?;
-                self.holders.lock().unwrap_or_else(PoisonError::into_inner).push(holder);
-            }
-        }
-        let container = Container::new(&self.engine, recipe, program)?;
-        for (name, volume) in volumes {
-            if opened.insert(name) {
-                container.put(&volume.folder, &[("./".to_owned(), Vec::new())])?;
-            }
-        }
-        Ok(container)
+        self.open.container(&self.engine, recipe, program)
     }
 
     /// One shell line that makes a launch without us. Config and catalog are the files of the call.

@@ -28,6 +28,8 @@ use crate::subject::output::since;
 /// What runs in the container. Under process 1's rules a shell ignores SIGTERM, so it is passed on;
 /// what the connector has left running is waited with, so that it can be named.
 pub const SCRIPT: &str = include_str!("platform.sh");
+/// The streams, the end that the script tells of, and what it waits for where something is left.
+const PIPES: [&str; 5] = ["stdin", "stdout", "stderr", "exit", "release"];
 /// The script's own exit code where the folder in the container is not ours.
 const NOT_SHARED: i32 = 96;
 /// How long a helper process may take to end after the connector.
@@ -45,8 +47,8 @@ pub struct Folder {
 impl Folder {
     /// A folder with these files that every user of a container can use; the folder around it is
     /// ours alone.
-    pub fn new(files: &[(&str, Vec<u8>)]) -> Result<Self, EngineError> {
-        let around = tempfile::Builder::new().prefix("touchdown-launch-").tempdir();
+    pub fn new(within: &Path, files: &[(&str, Vec<u8>)]) -> Result<Self, EngineError> {
+        let around = tempfile::Builder::new().prefix("launch-").tempdir_in(within);
         let around = around.map_err(say("making a folder for the launch"))?;
         let folder = Self::within(around.path().join("place"), files)?;
         Ok(Self { _around: Some(around), ..folder })
@@ -61,17 +63,22 @@ impl Folder {
     fn made(inside: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
         fs::create_dir(inside)?;
         fs::set_permissions(inside, Permissions::from_mode(0o777))?;
-        for pipe in ["stdin", "stdout", "stderr", "exit", "release"] {
-            let path = inside.join(pipe);
-            nix::unistd::mkfifo(&path, Mode::from_bits_truncate(0o666))?;
-            fs::set_permissions(&path, Permissions::from_mode(0o666))?;
-        }
         for (name, bytes) in files {
             let path = inside.join(name);
             fs::write(&path, bytes)?;
             fs::set_permissions(&path, Permissions::from_mode(0o644))?;
         }
         Ok(())
+    }
+
+    /// Makes the pipes of a launch in it.
+    pub fn make_pipes(&self) -> Result<(), EngineError> {
+        let make = |pipe| {
+            let path = self.path.join(pipe);
+            nix::unistd::mkfifo(&path, Mode::from_bits_truncate(0o666))?;
+            fs::set_permissions(&path, Permissions::from_mode(0o666))
+        };
+        PIPES.into_iter().try_for_each(make).map_err(say("making pipes for the launch"))
     }
 
     /// As a container is given it, to be seen as `place` there.
@@ -168,7 +175,7 @@ pub fn open(
     let wait = move || {
         let mut end = wait(exit, &ended, &told)?;
         end.at = since(began);
-        if limited && end.code == Some(137) {
+        if limited && end.code == Some(137) && !end.out_of_memory {
             // The engine tells of it only once the shell has ended, too.
             let _ = ended.recv_timeout(GRACE);
             end.out_of_memory = waited.is_out_of_memory();
@@ -227,15 +234,19 @@ fn wait(
     }
 }
 
-/// Reads `CODE LEFT`, the two lines of `times`, and `end`.
+/// Reads `CODE LEFT KILLED`, the two lines of `times`, and `end`. `KILLED` is how many processes were
+/// ended for want of memory.
 fn read_end(told: &str, left: &AtomicUsize) -> Option<Ended> {
     let told = told.strip_suffix("end\n")?;
     let mut lines = told.lines();
-    let (code, count) = lines.next()?.split_once(' ')?;
-    left.store(count.parse().ok()?, Ordering::SeqCst);
+    let mut counts = lines.next()?.split(' ').map(str::parse::<i32>);
+    let mut next = || counts.next()?.ok();
+    let (code, count, killed) = (next()?, next()?, next()?);
+    left.store(usize::try_from(count).unwrap_or(0), Ordering::SeqCst);
+    let out_of_memory = killed > 0 && code != 0;
     let children = lines.next_back().unwrap_or_default();
     let cpu_s = children.split_whitespace().filter_map(seconds).sum();
-    Some(Ended { code: Some(code.parse().ok()?), cpu_s, ..Ended::default() })
+    Some(Ended { code: Some(code), cpu_s, out_of_memory, ..Ended::default() })
 }
 
 /// Reads `0m1.25s`.
@@ -252,8 +263,8 @@ mod tests {
     #[test]
     fn the_end_is_read_once_it_is_whole() {
         let left = AtomicUsize::new(9);
-        assert!(read_end("0 0\n0m0.00s 0m0.00s\n", &left).is_none());
-        let end = read_end("3 1\n0m0.00s 0m0.00s\n1m0.50s 0m0.25s\nend\n", &left).unwrap();
+        assert!(read_end("0 0 0\n0m0.00s 0m0.00s\n", &left).is_none());
+        let end = read_end("3 1 0\n0m0.00s 0m0.00s\n1m0.50s 0m0.25s\nend\n", &left).unwrap();
         assert_eq!((end.code, end.cpu_s, left.into_inner()), (Some(3), 60.75, 1));
     }
 }

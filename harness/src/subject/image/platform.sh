@@ -16,6 +16,13 @@ for process in /proc/[0-9]*; do
   [ "$process" = 1 ] || [ "$process" = $$ ] || read -r line < "/proc/$process/cmdline"
   [ -z "$line" ] || left=$((left + 1))
 done 2> /dev/null
-{ echo "$code $left"; times; echo end; } > "$0/exit"
+killed=0
+for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+  [ -r $file ] || continue
+  while read -r name count; do
+    [ "$name" = oom_kill ] && killed=$count
+  done < $file
+done
+{ echo "$code $left $killed"; times; echo end; } > "$0/exit"
 [ $left = 0 ] || read -r line < "$0/release"
 exit $code

@@ -51,6 +51,7 @@ impl Image {
         let inside = format!("{PLACE}/{}", live.launches);
         let within = live.root.path().join(live.launches.to_string());
         let folder = Folder::within(within, &files(call)?)?;
+        folder.make_pipes()?;
         let args = arguments(call, &inside).join(" ");
         live.container.exec(&["sh", "-c", SCRIPT, &inside, &args], PLACE)?;
         let (running, started) =
@@ -66,7 +67,8 @@ impl Image {
 
     fn start_live(&self, mut recipe: Recipe) -> Result<Live, EngineError> {
         let root = (|| {
-            let root = tempfile::Builder::new().prefix("touchdown-live-").tempdir()?;
+            let root =
+                tempfile::Builder::new().prefix("live-").tempdir_in(self.settings.folder())?;
             std::fs::set_permissions(root.path(), Permissions::from_mode(0o777))?;
             let hold = root.path().join(HOLD);
             nix::unistd::mkfifo(&hold, Mode::from_bits_truncate(0o666))?;
