@@ -10,6 +10,8 @@
 
 #[path = "../bench/bench.rs"]
 mod bench;
+#[path = "../bench/engine.rs"]
+mod engine;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use acceptance::images::{engine_or_skip, foreign, variant, with_shell};
 use bench::{Bench, Ended, LONGEST, TOUCHDOWN};
+use engine::{held_by, socket};
 
 /// Starts a command on the bench.
 fn start(bench: &Bench, command: &mut Command) -> Child {
@@ -70,26 +73,6 @@ fn touchdown(args: &[&str]) -> Command {
 /// `touchdown run --image` with these further arguments.
 fn run(image: &str, args: &[&str]) -> Ended {
     carry_out(&Bench::new(), &mut touchdown(&[&["run", "--image", image], args].concat()))
-}
-
-/// The containers, networks and volumes of a process's run: how each is listed.
-fn held_by(process: u32) -> Vec<String> {
-    let format = "{{.Label \"touchdown.process\"}} {{json .}}";
-    let is_its = |line: &&str| line.split(' ').nth(2) == Some(&process.to_string());
-    let mut held = Vec::new();
-    for kind in [&["ps", "--all", "--no-trunc"][..], &["network", "ls"], &["volume", "ls"]] {
-        let mut docker = Command::new("docker");
-        docker.args(kind).args(["--filter", "label=touchdown.process", "--format", format]);
-        let listed = String::from_utf8(docker.output().unwrap().stdout).unwrap();
-        held.extend(listed.lines().filter(is_its).map(str::to_owned));
-    }
-    held
-}
-
-/// Where the engine of these tests listens.
-fn socket() -> PathBuf {
-    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-    host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock").into()
 }
 
 fn address(path: &Path) -> String {

@@ -9,6 +9,8 @@
 
 #[path = "../bench/bench.rs"]
 mod bench;
+#[path = "../bench/engine.rs"]
+mod engine;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -22,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use acceptance::images::{engine_or_skip, with_shell};
 use bench::{Bench, LONGEST, TOUCHDOWN};
+use engine::held_by;
 
 /// A write that takes longer than a test.
 const LONG: &str =
@@ -71,17 +74,7 @@ impl Run {
 
     /// What the engine holds of it: how each thing is listed.
     fn held(&self) -> Vec<String> {
-        let format = "{{.Label \"touchdown.process\"}} {{json .}}";
-        let process = self.child.id().to_string();
-        let mut held = Vec::new();
-        for kind in [&["ps", "--all", "--no-trunc"][..], &["network", "ls"], &["volume", "ls"]] {
-            let mut docker = Command::new("docker");
-            docker.args(kind).args(["--filter", "label=touchdown.process", "--format", format]);
-            let listed = String::from_utf8(docker.output().unwrap().stdout).unwrap();
-            let its = listed.lines().filter(|line| line.split(' ').nth(2) == Some(&process));
-            held.extend(its.map(str::to_owned));
-        }
-        held
+        held_by(self.child.id())
     }
 
     fn is_gone(&self) -> bool {

@@ -1,10 +1,12 @@
 //! A subject that is an image: run in containers as the platform runs them.
 //!
-//! [`engine`] is the connection, [`info`] what an image says of itself, [`container`] one
-//! container. [`platform`] and [`attach`] are the two ways of talking to it; [`clean`] and
-//! [`guard`] see to it that nothing is left behind.
+//! [`engine`] is the connection, [`info`] what an image says of itself ([`labels`] how it is tested),
+//! [`container`] one container, [`call`] what it is asked. [`platform`] and [`attach`] are the two ways
+//! of talking to it; [`reuse`] lets launches share one, [`volumes`] outlive them, and [`repeat`] tells
+//! how they are made by hand. [`clean`] and [`guard`] see to it that nothing is left behind.
 
 pub mod attach;
+pub mod call;
 pub mod clean;
 pub mod container;
 pub mod engine;
@@ -12,11 +14,12 @@ pub mod guard;
 pub mod info;
 pub mod labels;
 pub mod platform;
+pub mod repeat;
 pub mod reuse;
 pub mod volumes;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -26,6 +29,7 @@ use crate::protocol::Operation;
 use crate::subject::output::since;
 use crate::transcript::{Condition, End, Output, Transcript};
 use attach::Attached;
+use call::{CONFIG, arguments, files, place};
 use container::{Container, Recipe};
 use engine::{Engine, EngineError};
 use info::Info;
@@ -34,9 +38,6 @@ use reuse::Live;
 pub use volumes::Volume;
 use volumes::Volumes;
 
-/// The names that the platform gives to a connector's files.
-const CONFIG: &str = "connectorConfig.json";
-const CATALOG: &str = "catalog.json";
 /// A working directory that no image knows.
 const ELSEWHERE: &str = "/touchdown-elsewhere";
 /// Where a read-back finds its files.
@@ -396,93 +397,6 @@ impl Image {
     fn container(&self, recipe: Recipe, program: &str) -> Result<Container, EngineError> {
         self.open.container(&self.engine, recipe, program)
     }
-
-    /// One shell line that makes a launch without us. Config and catalog are the files of the call.
-    #[must_use]
-    pub fn shell_line(&self, call: Call, condition: Condition, input: Option<&Path>) -> String {
-        let way = self.way();
-        let place = place(call.operation);
-        let mut words: Vec<String> = ["docker", "run", "--rm", "-i"].map(str::to_owned).into();
-        let mut push = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
-        if condition.is_elsewhere() {
-            push(&["-w", ELSEWHERE]);
-        } else if !way.own_workdir {
-            push(&["-w", place]);
-        }
-        if condition.is_unprivileged() {
-            push(&["-u", PLATFORM_USER, "--cap-drop", "ALL"]);
-        }
-        for (file, name) in [(call.config, CONFIG), (call.catalog, CATALOG)] {
-            if let Some(file) = file {
-                push(&["-v", &format!("{}:{place}/{name}:ro", file.display())]);
-            }
-        }
-        for (nth, volume) in self.settings.volumes.iter().enumerate() {
-            push(&["-v", &format!("touchdown-repeat-{nth}:{}", volume.folder)]);
-        }
-        for (folder, size) in &self.settings.tmpfs {
-            push(&["--tmpfs", &format!("{folder}:size={size},mode=1777")]);
-        }
-        if condition.is_offline() {
-            push(&["--network", "none"]);
-        } else if let Some(network) = &self.settings.network {
-            push(&["--network", network]);
-        }
-        if let Some(memory) = self.settings.memory {
-            push(&["--memory", &memory.to_string(), "--memory-swap", &memory.to_string()]);
-        }
-        if self.settings.read_only {
-            push(&["--read-only"]);
-        }
-        for variable in self.environment() {
-            push(&["-e", &variable]);
-        }
-        let arguments = arguments(call, place);
-        let swaps = condition.swaps_process_one();
-        if swaps && way.io == Io::Attach {
-            push(&["--init"]);
-        }
-        if way.io == Io::Platform && !swaps {
-            push(&["--entrypoint", "sh", &self.info.name, "-c"]);
-            push(&[&format!("eval \"$AIRBYTE_ENTRYPOINT {}\"", arguments.join(" "))]);
-        } else {
-            push(&[&self.info.name]);
-            words.extend(arguments);
-        }
-        let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
-        format!("{} < {}", shell_words::join(words), shell_words::quote(&input))
-    }
-}
-
-/// Where the platform puts a connector's files, and runs it.
-fn place(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Spec | Operation::Check => "/config",
-        Operation::Write => "/dest",
-    }
-}
-
-/// The arguments of a call, with the files' names in the container.
-fn arguments(call: Call, place: &str) -> Vec<String> {
-    let mut args = vec![call.operation.name().to_owned()];
-    if call.config.is_some() {
-        args.extend(["--config".to_owned(), format!("{place}/{CONFIG}")]);
-    }
-    if call.catalog.is_some() {
-        args.extend(["--catalog".to_owned(), format!("{place}/{CATALOG}")]);
-    }
-    args
-}
-
-/// The files of a call, as the container is to have them.
-fn files(call: Call) -> Result<Vec<(&'static str, Vec<u8>)>, EngineError> {
-    let mut files = Vec::new();
-    for (path, name) in [(call.config, CONFIG), (call.catalog, CATALOG)] {
-        if let Some(path) = path {
-            files.push((name, fs::read(path).map_err(say("reading a file for the launch"))?));
-        }
-    }
-    Ok(files)
 }
 
 fn say(what: &'static str) -> impl Fn(std::io::Error) -> EngineError + Copy {

@@ -9,10 +9,11 @@ use std::time::Instant;
 use nix::sys::stat::Mode;
 use tempfile::TempDir;
 
+use super::call::{arguments, files};
 use super::container::{Container, Recipe};
 use super::engine::EngineError;
 use super::platform::{self, Folder, SCRIPT};
-use super::{Image, arguments, files, say};
+use super::{Image, say};
 use crate::subject::drive::{Stdin, drive};
 use crate::subject::{Call, Limits};
 use crate::transcript::Transcript;

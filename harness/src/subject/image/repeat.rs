@@ -1,0 +1,66 @@
+//! The shell line that makes a launch without us.
+
+use std::path::Path;
+
+use super::call::{CATALOG, CONFIG, arguments, place};
+use super::{ELSEWHERE, Image, Io, PLATFORM_USER};
+use crate::subject::Call;
+use crate::transcript::Condition;
+
+impl Image {
+    /// One shell line that makes a launch without us. Config and catalog are the files of the call.
+    #[must_use]
+    pub fn shell_line(&self, call: Call, condition: Condition, input: Option<&Path>) -> String {
+        let way = self.way();
+        let place = place(call.operation);
+        let mut words: Vec<String> = ["docker", "run", "--rm", "-i"].map(str::to_owned).into();
+        let mut push = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
+        if condition.is_elsewhere() {
+            push(&["-w", ELSEWHERE]);
+        } else if !way.own_workdir {
+            push(&["-w", place]);
+        }
+        if condition.is_unprivileged() {
+            push(&["-u", PLATFORM_USER, "--cap-drop", "ALL"]);
+        }
+        for (file, name) in [(call.config, CONFIG), (call.catalog, CATALOG)] {
+            if let Some(file) = file {
+                push(&["-v", &format!("{}:{place}/{name}:ro", file.display())]);
+            }
+        }
+        for (nth, volume) in self.settings.volumes.iter().enumerate() {
+            push(&["-v", &format!("touchdown-repeat-{nth}:{}", volume.folder)]);
+        }
+        for (folder, size) in &self.settings.tmpfs {
+            push(&["--tmpfs", &format!("{folder}:size={size},mode=1777")]);
+        }
+        if condition.is_offline() {
+            push(&["--network", "none"]);
+        } else if let Some(network) = &self.settings.network {
+            push(&["--network", network]);
+        }
+        if let Some(memory) = self.settings.memory {
+            push(&["--memory", &memory.to_string(), "--memory-swap", &memory.to_string()]);
+        }
+        if self.settings.read_only {
+            push(&["--read-only"]);
+        }
+        for variable in self.environment() {
+            push(&["-e", &variable]);
+        }
+        let arguments = arguments(call, place);
+        let swaps = condition.swaps_process_one();
+        if swaps && way.io == Io::Attach {
+            push(&["--init"]);
+        }
+        if way.io == Io::Platform && !swaps {
+            push(&["--entrypoint", "sh", &self.info.name, "-c"]);
+            push(&[&format!("eval \"$AIRBYTE_ENTRYPOINT {}\"", arguments.join(" "))]);
+        } else {
+            push(&[&self.info.name]);
+            words.extend(arguments);
+        }
+        let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
+        format!("{} < {}", shell_words::join(words), shell_words::quote(&input))
+    }
+}
