@@ -28,7 +28,7 @@ use crate::scenario::names::Names;
 use crate::scenario::pack::{self, Trial};
 use crate::scenario::{Scenario, Step};
 use crate::subject::image::Image;
-use crate::subject::{INTERRUPTED, Subject};
+use crate::subject::{INTERRUPTED, LaunchError, Subject};
 use runner::{Job, Runner};
 
 /// Who is told of events. Launches run side by side, so it may be called from any thread.
@@ -72,6 +72,16 @@ pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
     let report = session.conclude(trouble, start);
     listener(&Event::Finished(&report));
     Ok(report)
+}
+
+/// What a launch that came to nothing comes to: one that was broken off by the user is no fault of
+/// the subject's.
+fn trouble(error: &LaunchError) -> Trouble {
+    if INTERRUPTED.load(Ordering::SeqCst) {
+        Trouble::Interrupted
+    } else {
+        Trouble::Subject(error.to_string())
+    }
 }
 
 struct Session<'a> {
@@ -140,7 +150,7 @@ impl Session<'_> {
                 match (self.runner.run(job), done.lock(), failed.lock()) {
                     (Ok(evidence), Ok(mut done), _) => done.push((nth, evidence)),
                     (Err(error), _, Ok(mut failed)) => {
-                        failed.get_or_insert(Trouble::Subject(error.to_string()));
+                        failed.get_or_insert(trouble(&error));
                     }
                     _ => {}
                 }
@@ -170,6 +180,7 @@ impl Session<'_> {
         };
         let first = match first {
             Ok(evidence) => evidence,
+            Err(_) if INTERRUPTED.load(Ordering::SeqCst) => return Some(Trouble::Interrupted),
             Err(error) => return Some(Trouble::Subject(error)),
         };
         if let Some(launch) = first.launches.first() {
@@ -184,7 +195,7 @@ impl Session<'_> {
         let again = match self.runner.run(Job::bare("spec-stdin-open", Purpose::SpecInputHeldOpen))
         {
             Ok(evidence) => evidence,
-            Err(error) => return Some(Trouble::Subject(error.to_string())),
+            Err(error) => return Some(trouble(&error)),
         };
         let spec = again.launches.first().and_then(|launch| launch.specs().next());
         self.facts.spec_again = spec.map(|(_, spec)| spec.clone());

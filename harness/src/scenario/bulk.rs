@@ -10,6 +10,8 @@ use crate::protocol::message::Descriptor;
 
 /// The first record's `id`: so many digits that no record count changes their number.
 const FIRST_ID: u64 = 1_000_000_000;
+/// That number.
+const DIGITS: usize = 10;
 /// Records laid out at a time: about 220 KB, which stays within a core's cache.
 const BLOCK: usize = 1000;
 
@@ -111,8 +113,8 @@ struct Block {
     line: usize,
     /// Where in a line the ids stand.
     ids: Vec<usize>,
-    /// The id of the next record.
-    first: u64,
+    /// The id of the next record, in digits: to count those up is faster than to write a number.
+    id: [u8; DIGITS],
 }
 
 impl Block {
@@ -125,20 +127,33 @@ impl Block {
         let data = template.rfind(r#""data":{"#).unwrap_or(0);
         let ids = template[data..].match_indices(&digits).map(|(at, _)| data + at).collect();
         let bytes = template.repeat(BLOCK).into_bytes();
-        Self { bytes, line: template.len(), ids, first: FIRST_ID }
+        let mut id = [b'0'; DIGITS];
+        id.copy_from_slice(digits.as_bytes());
+        Self { bytes, line: template.len(), ids, id }
     }
 
     fn next(&mut self, count: u64) -> &[u8] {
         let count = usize::try_from(count).unwrap_or(BLOCK).min(BLOCK);
-        let mut buffer = itoa::Buffer::new();
         for line in self.bytes.chunks_exact_mut(self.line).take(count) {
-            let digits = buffer.format(self.first).as_bytes();
             for &at in &self.ids {
-                line[at..at + digits.len()].copy_from_slice(digits);
+                if let Some(digits) = line[at..].first_chunk_mut() {
+                    *digits = self.id;
+                }
             }
-            self.first += 1;
+            count_up(&mut self.id);
         }
         &self.bytes[..count * self.line]
+    }
+}
+
+/// The next number, in as many digits.
+fn count_up(number: &mut [u8; DIGITS]) {
+    for digit in number.iter_mut().rev() {
+        if *digit < b'9' {
+            *digit += 1;
+            return;
+        }
+        *digit = b'0';
     }
 }
 
@@ -177,6 +192,15 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             assert_eq!(value["record"]["data"].to_string(), row);
             assert_eq!(value["record"]["data"]["id"], 1_000_000_000 + i as u64);
+        }
+    }
+
+    #[test]
+    fn ids_count_up_to_the_largest() {
+        for number in [FIRST_ID, 1_000_000_999, 1_999_999_999, 8_999_999_999, 9_999_999_998] {
+            let mut digits = number.to_string().into_bytes().try_into().unwrap();
+            count_up(&mut digits);
+            assert_eq!(digits, (number + 1).to_string().as_bytes());
         }
     }
 

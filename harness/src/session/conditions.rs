@@ -1,7 +1,7 @@
 //! The image under other conditions than usual: in one launch under all of them at once; only
 //! where that fails, one by one, to see which it was.
 
-use super::{Session, SessionError};
+use super::{Session, SessionError, trouble};
 use crate::event::Trouble;
 use crate::evidence::{Evidence, Launch, Purpose};
 use crate::protocol::Operation;
@@ -23,7 +23,7 @@ impl Session<'_> {
         let mut launches = Vec::new();
         let trouble = match self.under_conditions(scenarios, &mut launches)? {
             Ok(()) => None,
-            Err(error) => Some(Trouble::Subject(error.to_string())),
+            Err(error) => Some(trouble(&error)),
         };
         let trial = "image".to_owned();
         let (config_note, members) = (None, Vec::new());

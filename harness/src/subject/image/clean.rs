@@ -113,7 +113,7 @@ pub fn left(engine: &Engine) -> Result<Vec<Left>, EngineError> {
 
 /// Removes all that a run has made.
 pub fn remove_run(engine: &Engine, run: &str) -> Result<Removed, EngineError> {
-    let mut removed = Removed::default();
+    let (mut removed, mut failed) = (Removed::default(), None);
     let docker = engine.docker();
     for thing in found(engine, &format!("{RUN}={run}"))? {
         let gone = engine.block(async {
@@ -140,10 +140,13 @@ pub fn remove_run(engine: &Engine, run: &str) -> Result<Removed, EngineError> {
                 status_code: 404 | 409,
                 ..
             }) => {}
-            Err(error) => return Err(engine.error(&format!("removing {}", thing.name), error)),
+            // The others may go all the same.
+            Err(error) => {
+                failed.get_or_insert(engine.error(&format!("removing {}", thing.name), error));
+            }
         }
     }
-    Ok(removed)
+    failed.map_or(Ok(removed), Err)
 }
 
 #[derive(Clone, Copy)]
