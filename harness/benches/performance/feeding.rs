@@ -28,7 +28,7 @@ const ROUNDS: usize = 7;
 pub fn run() -> anyhow::Result<Vec<Row>> {
     let [mut plain, mut wide, mut made, mut fed, mut shares] = [const { Vec::new() }; 5];
     for _ in 0..ROUNDS {
-        let round = (pipe(false)?, launch()?, pipe(true)?);
+        let round = (piped(false)?.whole, launch()?, piped(true)?.whole);
         plain.push(round.0);
         fed.push(round.1);
         wide.push(round.2);
@@ -45,7 +45,8 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-fn recipe() -> Bulk {
+/// What is sent: 2 GiB of records.
+pub fn recipe() -> Bulk {
     Bulk {
         stream: Descriptor {
             name: "bulk_customers".into(),
@@ -58,12 +59,39 @@ fn recipe() -> Bulk {
     }
 }
 
+/// How much that is.
 fn bytes() -> usize {
     LINE * usize::try_from(RECORDS).unwrap_or(0)
 }
 
-fn rate(began: Instant) -> f64 {
-    bytes() as f64 / 1e9 / began.elapsed().as_secs_f64()
+/// So much of it a second, in GB.
+fn rate(seconds: f64) -> f64 {
+    bytes() as f64 / 1e9 / seconds
+}
+
+/// How fast a program that counts was fed, in GB/s.
+#[derive(Clone, Copy, Default)]
+pub struct Rates {
+    /// From its start to its end, with all that it takes to start it.
+    pub whole: f64,
+    /// From its first byte to the end of its input, as it says itself.
+    pub reading: f64,
+}
+
+impl Rates {
+    /// Those of a program that was started then and has just ended, with these words.
+    pub fn of(began: Instant, told: &[u8]) -> anyhow::Result<Self> {
+        let whole = rate(began.elapsed().as_secs_f64());
+        let told = String::from_utf8_lossy(told);
+        let (count, seconds) = told.trim().split_once(' ').context("the sink has not counted")?;
+        ensure!(count == bytes().to_string(), "the sink has got {count} bytes");
+        Ok(Self { whole, reading: rate(seconds.parse()?) })
+    }
+
+    /// The better of two, each rate by itself.
+    pub fn max(self, other: Self) -> Self {
+        Self { whole: self.whole.max(other.whole), reading: self.reading.max(other.reading) }
+    }
 }
 
 fn launch() -> anyhow::Result<f64> {
@@ -76,20 +104,19 @@ fn launch() -> anyhow::Result<f64> {
     let steps = [Step::Bulk(recipe())];
     let began = Instant::now();
     let transcript = process::launch(&subject, &[], Stdin::Steps(&steps), Limits::default())?;
-    let rate = rate(began);
     let told = transcript.stdout.first().context("the sink has said nothing")?;
-    arrived(&told.bytes)?;
-    Ok(rate)
+    Ok(Rates::of(began, &told.bytes)?.whole)
 }
 
-fn pipe(wide: bool) -> anyhow::Result<f64> {
+fn piped(wide: bool) -> anyhow::Result<Rates> {
+    pipe(Command::new(std::env::current_exe()?).args([sink::WORD, sink::COUNT]), wide)
+}
+
+/// A prepared buffer through a pipe into a command that counts.
+pub fn pipe(command: &mut Command, wide: bool) -> anyhow::Result<Rates> {
     let buffer = vec![b'x'; 1000 * LINE];
     let began = Instant::now();
-    let mut child = Command::new(std::env::current_exe()?)
-        .args([sink::WORD, sink::COUNT])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut input = child.stdin.take().context("the sink has no stdin")?;
     if wide {
         widen(&input);
@@ -99,15 +126,7 @@ fn pipe(wide: bool) -> anyhow::Result<f64> {
     }
     drop(input);
     let output = child.wait_with_output()?;
-    let rate = rate(began);
-    arrived(&output.stdout)?;
-    Ok(rate)
-}
-
-fn arrived(told: &[u8]) -> anyhow::Result<()> {
-    let told = String::from_utf8_lossy(told);
-    ensure!(told.trim() == bytes().to_string(), "the sink has got {told} bytes");
-    Ok(())
+    Rates::of(began, &output.stdout)
 }
 
 fn widen(pipe: &impl std::os::fd::AsFd) {
@@ -126,5 +145,5 @@ fn make() -> f64 {
         black_box(bytes);
         Ok::<_, Infallible>(())
     });
-    rate(began)
+    rate(began.elapsed().as_secs_f64())
 }

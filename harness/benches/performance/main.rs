@@ -2,16 +2,18 @@
 //! and seconds measured at another time mean little.
 //!
 //! ```text
-//! cargo bench -p touchdown                          all four
+//! cargo bench -p touchdown                          all five
 //! cargo bench -p touchdown -- feeding memory        some of them
 //! cargo bench -p touchdown -- --enforce             exit code 1 if a target is missed
 //! ```
 //!
 //! [`feeding`] is held against a plain pipe, [`write`] against `cat` into the same destination,
-//! [`memory`] against a hundredth of the input, [`scenarios`] against the clock. The destinations
-//! that cost nothing themselves are this program again, see [`sink`].
+//! [`memory`] against a hundredth of the input, [`scenarios`] against the clock, [`images`] against
+//! `docker run` and the engine's own time. The destinations that cost nothing themselves are this
+//! program again, see [`sink`].
 
 mod feeding;
+mod images;
 mod measure;
 mod memory;
 mod scenarios;
@@ -26,11 +28,12 @@ use measure::Row;
 
 type Benchmark = fn() -> anyhow::Result<Vec<Row>>;
 
-const ALL: [(&str, Benchmark); 4] = [
+const ALL: [(&str, Benchmark); 5] = [
     ("feeding", feeding::run),
     ("write", write::run),
     ("memory", memory::run),
     ("scenarios", scenarios::run),
+    ("images", images::run),
 ];
 
 fn main() -> anyhow::Result<ExitCode> {

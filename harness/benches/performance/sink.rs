@@ -10,10 +10,13 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, bail};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
+#[path = "images/counter.rs"]
+mod counter;
+
 /// The first argument of a process that is to be a sink.
 pub const WORD: &str = "sink";
 
-/// Counts the bytes of its input, and prints their number.
+/// Counts the bytes of its input, see [`counter`].
 pub const COUNT: &str = "count";
 
 /// Runs a command, and appends to a file when it was alive: `timed FILE COMMAND…`.
@@ -25,7 +28,7 @@ const READ: usize = 256 << 10;
 /// Carries out a sink's command: [`COUNT`], [`TIMED`], or an operation of a destination.
 pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     match args.first().map(String::as_str) {
-        Some(COUNT) => count()?,
+        Some(COUNT) => counter::main()?,
         Some(TIMED) => return timed(&args[1..]),
         Some("spec") => println!(
             r#"{{"type":"SPEC","spec":{{"protocol_version":"0.2.0","documentationUrl":"https://example.com","connectionSpecification":{{"$schema":"http://json-schema.org/draft-07/schema#","title":"A sink","type":"object","properties":{{}},"additionalProperties":true}},"supportsIncremental":true,"supported_destination_sync_modes":["append"]}}}}"#
@@ -39,20 +42,6 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         other => bail!("{other:?} is nothing that a sink can do"),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn count() -> io::Result<()> {
-    let mut input = io::stdin().lock();
-    let mut buffer = vec![0; READ];
-    let mut total = 0;
-    loop {
-        match input.read(&mut buffer)? {
-            0 => break,
-            count => total += count,
-        }
-    }
-    println!("{total}");
-    Ok(())
 }
 
 /// Throws records away and gives states back. It trusts that only a STATE has `"STATE"` in it.
