@@ -33,11 +33,14 @@ const IO: [Io; 2] = [Io::Platform, Io::Attach];
 
 /// The image with a shell, which runs a script in place of the destination.
 fn witness(script: &str, io: Io, settings: Settings) -> (Image, tempfile::TempDir) {
+    witness_in(&images::scripted(script, ""), io, settings)
+}
+
+fn witness_in(tag: &str, io: Io, settings: Settings) -> (Image, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let tag = images::scripted(script);
     let run = Run::new(&format!("touchdown_test_{}", random()));
     let engine = Arc::new(Engine::connect(None, run).unwrap());
-    let info = Info::of(&engine, &tag, &|_| {}).unwrap();
+    let info = Info::of(&engine, tag, &|_| {}).unwrap();
     let image = Image::new(engine, info, settings);
     image.set_way(Way { io, own_workdir: false });
     (image, folder)
@@ -67,7 +70,15 @@ fn steps(disturbance: Disturbance) -> Vec<Step> {
 }
 
 fn disturbed(io: Io, disturbance: Disturbance) -> (Transcript, Vec<String>) {
-    let (image, folder) = witness(WITNESS, io, Settings::default());
+    disturbed_on(None, io, disturbance)
+}
+
+fn disturbed_on(
+    network: Option<String>,
+    io: Io,
+    disturbance: Disturbance,
+) -> (Transcript, Vec<String>) {
+    let (image, folder) = witness(WITNESS, io, Settings { network, ..Settings::default() });
     let transcript = write(&image, folder.path(), &steps(disturbance));
     let said = transcript.stdout.iter();
     let said = said.map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect();
@@ -119,14 +130,23 @@ fn a_network_is_cut_and_mended() {
     if images::engine_or_skip().is_none() {
         return;
     }
+    // Of its own: another's container could take the address while it is away.
+    let network = format!("touchdown_test_{}", random());
+    let docker = |args: &[&str]| {
+        let done = std::process::Command::new("docker").args(args).output().unwrap();
+        assert!(done.status.success(), "{args:?}: {done:?}");
+    };
+    docker(&["network", "create", &network]);
     for io in IO {
-        let (_, said) = disturbed(io, Disturbance::CutNetwork(700));
+        let cut = Disturbance::CutNetwork(700);
+        let (_, said) = disturbed_on(Some(network.clone()), io, cut);
         let cut = said.iter().filter(|line| *line == "cut").count();
         assert!(cut > 3, "{io:?}: {said:?}");
         let others: Vec<_> = said.iter().filter(|line| *line != "cut").collect();
         assert_eq!(others, [r#"read {"n":1}"#, r#"read {"n":2}"#, "ended"], "{io:?}");
         assert_ne!(said.last().unwrap(), "cut");
     }
+    docker(&["network", "rm", &network]);
 }
 
 #[test]
@@ -158,4 +178,32 @@ fn what_it_leaves_running_is_named() {
     let brief = "/bin/busybox sleep 0.3 & exit 0";
     let (image, folder) = witness(brief, Io::Platform, Settings::default());
     assert_eq!(write(&image, folder.path(), &[]).end.left_behind, [""; 0]);
+}
+
+#[test]
+fn the_engines_own_probe_is_not_run() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    let probe = "HEALTHCHECK --interval=1s CMD sleep 66";
+    let tag = images::scripted("/bin/busybox sleep 1.5", probe);
+    let (image, folder) = witness_in(&tag, Io::Platform, Settings::default());
+    assert_eq!(write(&image, folder.path(), &[]).end.left_behind, [""; 0]);
+}
+
+#[test]
+fn a_container_that_is_shared_is_nothing_left_behind() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    let settings = Settings { reuse: true, ..Settings::default() };
+    let (image, _folder) = witness("/bin/busybox sleep 0.3 & echo $1", Io::Platform, settings);
+    let call = Call { operation: Operation::Spec, config: None, catalog: None };
+    for _ in 0..2 {
+        let none = Stdin::Steps(&[]);
+        let transcript = image.launch(call, Condition::Usual, none, Limits::default()).unwrap();
+        assert_eq!(transcript.end.left_behind, [""; 0]);
+        assert_eq!(transcript.stdout[0].bytes, b"spec");
+        assert!(transcript.end.exited < 1_000_000, "the start of the container does not count");
+    }
 }

@@ -1,5 +1,7 @@
 //! `touchdown clean`.
 
+use std::path::PathBuf;
+
 use super::{Exit, complain};
 use crate::subject::image::clean::{self, Run};
 use crate::subject::image::engine::{Engine, EngineError};
@@ -17,12 +19,15 @@ pub struct Args {
     /// Stand by a run until it ends
     #[arg(long, value_name = "RUN", hide = true)]
     guard: Option<String>,
+    /// The run's folder on this disk
+    #[arg(long, value_name = "DIR", hide = true, requires = "guard")]
+    folder: Option<PathBuf>,
 }
 
 /// Removes containers, networks and volumes that earlier runs have left.
 pub fn run(args: &Args) -> Exit {
-    if let (Some(address), Some(run)) = (&args.engine, &args.guard) {
-        guard::stand(address, run);
+    if let (Some(address), Some(run), Some(folder)) = (&args.engine, &args.guard, &args.folder) {
+        guard::stand(address, run, folder);
         return Exit::Conformant;
     }
     match clean(args) {

@@ -149,7 +149,7 @@ pub fn prepare(
     let engine = Arc::new(Engine::connect(args.engine.as_deref(), run.clone())?);
     let info = Info::of(&engine, name, &pulling)?;
     // Without a guard the run cleans up by itself all the same, if it can.
-    let guard = Guard::start(&engine, &run).ok();
+    let guard = Guard::start(&engine, &run, folder).ok();
     let write = |label: &str, file: &str, json: Option<&str>| {
         let Some(json) = json else { return Ok::<_, PlanError>(None) };
         let path = folder.join(file);

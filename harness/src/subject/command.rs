@@ -81,11 +81,12 @@ impl Command {
     pub fn shell_line(&self, args: &[OsString], input: Option<&Path>) -> String {
         let mut words = vec!["env".to_owned(), "-i".to_owned()];
         words.extend(known_environment().into_iter().map(|(key, _)| format!("{key}=\"${key}\"")));
-        words.extend(
-            self.env
-                .iter()
-                .map(|(key, value)| shell_words::quote(&format!("{key}={value}")).into()),
-        );
+        words.extend(self.env.iter().map(|(key, value)| {
+            if names_secret(key) {
+                return format!("{key}=\"${key}\"");
+            }
+            shell_words::quote(&format!("{key}={value}")).into()
+        }));
         let program = self.words.first().map(|program| self.locate(program).into_os_string());
         let all = program.iter().chain(self.words.iter().skip(1)).chain(args);
         words.extend(all.map(|word| shell_words::quote(&word.to_string_lossy()).into_owned()));
@@ -97,6 +98,14 @@ impl Command {
         let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
         format!("{line} < {}", shell_words::quote(&input))
     }
+}
+
+/// Whether a variable's name says that its value is a secret: then the shell has to bring it.
+#[must_use]
+pub fn names_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let words = ["secret", "token", "passw", "passphrase", "credential", "private", "apikey"];
+    words.iter().any(|word| key.contains(word)) || key.ends_with("key")
 }
 
 /// The variables that every subject gets.

@@ -47,11 +47,18 @@ impl<'a, P: AsFd> Pipe<'a, P> {
 impl<P: Read + AsFd> Read for Pipe<'_, P> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.gone_for().is_some_and(|gone| gone > GRACE) {
+            let gone = self.gone_for();
+            // What lies ready is read first; but one that hides may go on for ever.
+            if gone.is_some_and(|gone| gone > GRACE * 10) {
                 return Err(ErrorKind::TimedOut.into());
             }
             match self.end.read(buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(PollFlags::IN),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if gone.is_some_and(|gone| gone > GRACE) {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                    self.wait(PollFlags::IN);
+                }
                 read => return read,
             }
         }

@@ -104,18 +104,19 @@ USER 1000:1000";
     from_parts("foreign", patch, &[])
 }
 
-/// The image with a shell, in which this script is run in place of the destination.
+/// The image with a shell, in which this script is run in place of the destination; `more` are
+/// further lines of its Dockerfile.
 ///
 /// # Panics
 ///
 /// When it cannot be made.
 #[must_use]
-pub fn scripted(script: &str) -> String {
+pub fn scripted(script: &str, more: &str) -> String {
     let quoted = |line: &str| format!(" '{}'", line.replace('\'', r"'\''"));
     let lines: String = script.lines().map(quoted).collect();
     let patch = format!(
         "USER 0:0\nRUN printf '%s\\n'{lines} > /script\nUSER 1000:1000\n\
-         ENV AIRBYTE_ENTRYPOINT=\"/bin/sh /script\"\nENTRYPOINT [\"/bin/sh\", \"/script\"]"
+         ENV AIRBYTE_ENTRYPOINT=\"/bin/sh /script\"\nENTRYPOINT [\"/bin/sh\", \"/script\"]\n{more}"
     );
     from_parts("scripted", &patch, &[])
 }

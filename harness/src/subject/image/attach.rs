@@ -57,11 +57,12 @@ pub fn start(
     engine: &Arc<Engine>,
     container: Container,
     limited: bool,
-    began: Instant,
-) -> Result<(Attached, Started), EngineError> {
+) -> Result<(Attached, Started, Instant), EngineError> {
     let container = Arc::new(container);
     let streams = container.attach()?;
     container.start()?;
+    // What the engine took for the start is no time of the connector's.
+    let began = Instant::now();
     let ended = container.ended();
     let say = |error| EngineError::Io { what: "making pipes".into(), error };
     let (stdin, stdout, stderr) = relay(engine, streams).map_err(say)?;
@@ -78,6 +79,7 @@ pub fn start(
     Ok((
         Attached { container, _folder: None },
         Started { stdin, stdout, stderr, wait: Box::new(wait) },
+        began,
     ))
 }
 

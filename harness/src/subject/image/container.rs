@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use futures_util::StreamExt;
 use super::Volume;
 use super::engine::{Engine, EngineError, Unstartable, cause};
 use crate::scenario::Disturbance;
+use crate::subject::INTERRUPTED;
 
 /// What a container is made of.
 #[derive(Debug, Clone, Default)]
@@ -206,43 +208,62 @@ impl Container {
     /// Does this to it, and returns once it is over.
     pub fn disturb(&self, disturbance: Disturbance) -> Result<(), EngineError> {
         let docker = self.engine.docker();
-        let network = self.network.as_str();
         let container = self.id.as_str();
         let done = match disturbance {
             Disturbance::Kill => self.signal("KILL"),
             Disturbance::Stop => self.signal("TERM"),
             Disturbance::Pause(millis) => self.engine.block(async {
                 docker.pause_container(container).await?;
-                tokio::time::sleep(Duration::from_millis(millis)).await;
+                rest(millis).await;
                 docker.unpause_container(container).await
             }),
-            Disturbance::CutNetwork(millis) => self.engine.block(async {
-                let cut =
-                    NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
-                docker.disconnect_network(network, cut).await?;
-                tokio::time::sleep(Duration::from_millis(millis)).await;
-                let mend =
-                    NetworkConnectRequest { container: container.to_owned(), ..Default::default() };
-                docker.connect_network(network, mend).await
-            }),
+            Disturbance::CutNetwork(millis) => return self.cut_network(millis),
         };
         done.map_err(|error| self.engine.error("disturbing the container", error))
     }
 
+    /// Takes its network away, and gives it back with the same address: with another one its
+    /// connections would be dead for ever, which no cut of a network does.
+    fn cut_network(&self, millis: u64) -> Result<(), EngineError> {
+        let docker = self.engine.docker();
+        let before = self.address_there();
+        let cut = NetworkDisconnectRequest { container: self.id.clone(), force: Some(true) };
+        let mend = NetworkConnectRequest { container: self.id.clone(), ..Default::default() };
+        let done = self.engine.block(async {
+            docker.disconnect_network(&self.network, cut).await?;
+            rest(millis).await;
+            docker.connect_network(&self.network, mend).await
+        });
+        done.map_err(|error| self.engine.error("cutting the container's network", error))?;
+        if self.address_there() == before {
+            return Ok(());
+        }
+        Err(EngineError::Refused {
+            what: "cutting the container's network".to_owned(),
+            why: "it came back with another address, which others had left meanwhile; try again \
+                  with -j 1, and nothing else on that network"
+                .to_owned(),
+        })
+    }
+
+    /// Its address on its network.
+    fn address_there(&self) -> Option<String> {
+        let inspected = self.engine.block(
+            self.engine.docker().inspect_container(&self.id, None::<InspectContainerOptions>),
+        );
+        let mut networks = inspected.ok()?.network_settings?.networks?;
+        networks.remove(&self.network)?.ip_address
+    }
+
     /// The command lines of its processes; none where the engine cannot tell.
     #[must_use]
-    pub fn processes(&self) -> Vec<String> {
+    pub fn processes(&self) -> Option<Vec<String>> {
         let options = TopOptions { ps_args: "-eo pid,stat,args".to_owned() };
-        let Ok(top) =
-            self.engine.block(self.engine.docker().top_processes(&self.id, Some(options)))
-        else {
-            return Vec::new();
-        };
-        let rows = top.processes.unwrap_or_default();
-        rows.into_iter()
-            .filter(|row| !row.get(1).is_some_and(|state| state.starts_with('Z')))
-            .filter_map(|row| row.last().cloned())
-            .collect()
+        let top = self.engine.docker().top_processes(&self.id, Some(options));
+        let rows = self.engine.block(top).ok()?.processes.unwrap_or_default();
+        let alive =
+            rows.into_iter().filter(|row| !row.get(1).is_some_and(|state| state.starts_with('Z')));
+        Some(alive.filter_map(|row| row.last().cloned()).collect())
     }
 
     /// Whether it was ended for want of memory.
@@ -346,6 +367,16 @@ fn started_badly(engine: &Engine, error: Bollard, image: &str, program: &str) ->
         return refused;
     };
     EngineError::Program { program: program.to_owned(), image: image.to_owned(), what }
+}
+
+/// Waits so long, or until the user has had enough.
+async fn rest(millis: u64) {
+    let mut left = Duration::from_millis(millis);
+    while !left.is_zero() && !INTERRUPTED.load(Ordering::SeqCst) {
+        let slice = left.min(Duration::from_millis(50));
+        tokio::time::sleep(slice).await;
+        left -= slice;
+    }
 }
 
 fn archive(files: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {

@@ -278,6 +278,18 @@ impl Engine {
         self.removals.lock().unwrap_or_else(PoisonError::into_inner).push(removal);
     }
 
+    /// Waits until what is being removed is gone.
+    pub(super) fn wait_for_removals(&self) {
+        let removals =
+            std::mem::take(&mut *self.removals.lock().unwrap_or_else(PoisonError::into_inner));
+        self.runtime.block_on(async {
+            for removal in removals {
+                // Whatever it has left is found below.
+                let _ = removal.await;
+            }
+        });
+    }
+
     /// What an error of the engine comes to.
     pub(super) fn error(&self, what: &str, error: Bollard) -> EngineError {
         match error {
@@ -298,14 +310,7 @@ impl Engine {
 impl Drop for Engine {
     /// Waits for what is being removed, and removes the rest of the run.
     fn drop(&mut self) {
-        let removals =
-            std::mem::take(&mut *self.removals.lock().unwrap_or_else(PoisonError::into_inner));
-        self.runtime.block_on(async {
-            for removal in removals {
-                // Whatever it has left is found below.
-                let _ = removal.await;
-            }
-        });
+        self.wait_for_removals();
         // The guard, or `touchdown clean`, finds what an engine that has gone away still holds.
         let removed = super::clean::remove_run(self, &self.run.id);
         self.cleaned.store(removed.is_ok(), Ordering::SeqCst);

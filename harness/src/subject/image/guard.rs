@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,10 +26,12 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Starts a guard: this program, as `touchdown clean --guard`.
-    pub fn start(engine: &Engine, run: &Run) -> io::Result<Self> {
+    /// Starts a guard: this program, as `touchdown clean --guard`. `folder` is the run's own on this
+    /// disk.
+    pub fn start(engine: &Engine, run: &Run, folder: &Path) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["clean", "--engine", engine.address(), "--guard", &run.id]);
+        command.args(["clean", "--engine", engine.address(), "--guard", &run.id, "--folder"]);
+        command.arg(folder);
         // In a group of its own: Ctrl-C is not meant for it.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self { process: command.spawn()?, cleaned: engine.cleaned() })
@@ -52,13 +55,15 @@ impl Guard {
 }
 
 /// The guard's own work: waits for the run's end, and cleans up unless that was done.
-pub fn stand(address: &str, run: &str) {
+pub fn stand(address: &str, run: &str, folder: &Path) {
     let mut said = Vec::new();
     // An end is an end, however it came.
     let _ = io::stdin().read_to_end(&mut said);
     if said.first() == Some(&DONE) {
         return;
     }
+    // There are configs in it, with their secrets.
+    let _ = std::fs::remove_dir_all(folder);
     let began = Instant::now();
     let mut looks = 0;
     // A start that was under way may come to its end after a look that found nothing.

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use super::drive::{Started, Stdin, drive};
 use super::{Call, Limits};
 use crate::protocol::Operation;
+use crate::scenario::{Disturbance, Step};
 use crate::subject::output::since;
 use crate::transcript::{Condition, End, Output, Transcript};
 use attach::Attached;
@@ -108,7 +109,8 @@ pub struct Image {
     info: Info,
     settings: Settings,
     way: RwLock<Way>,
-    /// How long its slowest start has taken so far: for as long nothing can come back.
+    /// How long its slowest spec or check has taken so far: a start takes less, and for as long
+    /// nothing can come back.
     slowest: Mutex<Duration>,
     /// The container that spec and check share, where that is wanted.
     live: Mutex<Option<Live>>,
@@ -181,7 +183,7 @@ impl Image {
         limits: Limits,
     ) -> Result<Transcript, EngineError> {
         let began = Instant::now();
-        let launched = self.launch_at(call, condition, stdin, limits, began);
+        let launched = self.launch_usual(call, condition, stdin, limits);
         let mut transcript = match launched {
             Err(ref error @ EngineError::Program { ref program, what, .. })
                 if program != "sh" || condition != Condition::Usual =>
@@ -197,15 +199,18 @@ impl Image {
         Ok(transcript)
     }
 
-    fn launch_at(
+    fn launch_usual(
         &self,
         call: Call,
         condition: Condition,
         stdin: Stdin,
         mut limits: Limits,
-        began: Instant,
     ) -> Result<Transcript, EngineError> {
         let way = self.way();
+        if steps_cut_network(stdin) {
+            // Whoever comes back to a network gets the lowest address that is free.
+            self.engine.wait_for_removals();
+        }
         let io = match (way.io, condition.swaps_process_one()) {
             // Under the shell it is not process 1; attached to, it is.
             (Io::Platform, true) => Io::Attach,
@@ -214,7 +219,7 @@ impl Image {
         let mut recipe = self.recipe(call, condition, way);
         let place = place(call.operation);
         if self.shares(call.operation) && io == Io::Platform && condition == Condition::Usual {
-            return self.launch_in_live(call, recipe, stdin, limits, began);
+            return self.launch_in_live(call, recipe, stdin, limits);
         }
         // The script says so itself where it does not see the folder.
         let seen = io == Io::Platform || self.sees_folders();
@@ -233,7 +238,7 @@ impl Image {
             recipe.entrypoint = Some(vec!["sh".into(), "-c".into(), platform::SCRIPT.into()]);
             recipe.args = vec![place.into(), arguments(call, place).join(" ")];
             let container = self.container(recipe, "sh")?;
-            let (running, started) = platform::start(container, folder, limited, began)?;
+            let (running, started, began) = platform::start(container, folder, limited)?;
             drop(permit);
             drive(&running, started, stdin, limits, began)
         } else {
@@ -248,7 +253,7 @@ impl Image {
                 put.extend(files(call)?.into_iter().map(|(n, b)| (format!("{place}/{n}"), b)));
                 container.put("/", &put)?;
             }
-            let (running, started) = attach::start(&self.engine, container, limited, began)?;
+            let (running, started, began) = attach::start(&self.engine, container, limited)?;
             drop(permit);
             // How much it has read cannot be seen through the engine: a slow start must not be
             // taken for silence.
@@ -256,9 +261,9 @@ impl Image {
             drive(&running, started, stdin, limits, began)
         };
         let transcript = driven.map_err(say("running the container"))?;
-        if call.operation == Operation::Spec {
+        if call.operation != Operation::Write {
             let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
-            *slowest = slowest.max(began.elapsed());
+            *slowest = slowest.max(Duration::from_micros(transcript.end.exited));
         }
         Ok(transcript)
     }
@@ -389,7 +394,7 @@ impl Image {
             let put = given.into_iter().map(|(name, bytes)| (format!("{TOOL}/{name}"), bytes));
             container.put("/", &put.collect::<Vec<_>>())?;
         }
-        let (attached, started) = attach::start(&self.engine, container, false, Instant::now())?;
+        let (attached, started, _) = attach::start(&self.engine, container, false)?;
         drop(permit);
         Ok((attached.with(folder), started))
     }
@@ -397,6 +402,11 @@ impl Image {
     fn container(&self, recipe: Recipe, program: &str) -> Result<Container, EngineError> {
         self.open.container(&self.engine, recipe, program)
     }
+}
+
+fn steps_cut_network(stdin: Stdin) -> bool {
+    let Stdin::Steps(steps) = stdin else { return false };
+    steps.iter().any(|step| matches!(step, Step::Disturb(Disturbance::CutNetwork(_))))
 }
 
 fn say(what: &'static str) -> impl Fn(std::io::Error) -> EngineError + Copy {

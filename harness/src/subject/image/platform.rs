@@ -3,7 +3,7 @@
 //! attaching, since nothing passes through the engine.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub const SCRIPT: &str = include_str!("platform.sh");
 const PIPES: [&str; 5] = ["stdin", "stdout", "stderr", "exit", "release"];
 /// The script's own exit code where the folder in the container is not ours.
 const NOT_SHARED: i32 = 96;
+/// What is in the command lines of processes that are none of the connector's.
+const OURS: [&str; 2] = ["# touchdown:", "docker-init"];
 /// How long a helper process may take to end after the connector.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often something is looked for that nothing tells us of.
@@ -93,13 +95,14 @@ impl Folder {
 }
 
 /// A container that runs [`SCRIPT`].
-pub struct Piped {
+pub struct Piped<'a> {
     container: Arc<Container>,
+    folder: &'a Folder,
     /// How many processes the connector has left running.
     left: Arc<AtomicUsize>,
 }
 
-impl Running for Piped {
+impl Running for Piped<'_> {
     fn kill(&self) {
         self.container.kill();
     }
@@ -110,9 +113,23 @@ impl Running for Piped {
         }
         let began = Instant::now();
         loop {
-            let mut left = self.container.processes();
-            left.retain(|line| !line.contains("# touchdown:") && !line.contains("docker-init"));
-            if left.is_empty() || began.elapsed() > GRACE || INTERRUPTED.load(Ordering::SeqCst) {
+            // While one of them ends, the engine cannot tell of any.
+            let left = self.container.processes().map_or_else(
+                || vec!["processes that the engine does not name".to_owned()],
+                |mut left| {
+                    left.retain(|line| !OURS.iter().any(|ours| line.contains(ours)));
+                    left
+                },
+            );
+            if left.is_empty() {
+                // The script has waited for this; one that is gone needs no word.
+                if let Ok(mut release) = self.folder.open("release", OpenOptions::new().write(true))
+                {
+                    let _ = release.write_all(b"\n");
+                }
+                return left;
+            }
+            if began.elapsed() > GRACE || INTERRUPTED.load(Ordering::SeqCst) {
                 self.container.kill();
                 return left;
             }
@@ -125,15 +142,15 @@ impl Running for Piped {
     }
 }
 
-/// Starts a container that was made for [`SCRIPT`], and opens its pipes.
+/// Starts a container that was made for [`SCRIPT`], and opens its pipes; tells when the connector
+/// began.
 pub fn start(
     container: Container,
     folder: &Folder,
     limited: bool,
-    began: Instant,
-) -> Result<(Piped, Started), EngineError> {
+) -> Result<(Piped<'_>, Started, Instant), EngineError> {
     container.start()?;
-    open(Arc::new(container), folder, limited, began)
+    open(Arc::new(container), folder, limited)
 }
 
 /// Opens the pipes of a script that runs in a container.
@@ -141,8 +158,7 @@ pub fn open(
     container: Arc<Container>,
     folder: &Folder,
     limited: bool,
-    began: Instant,
-) -> Result<(Piped, Started), EngineError> {
+) -> Result<(Piped<'_>, Started, Instant), EngineError> {
     let say = say("opening the launch's pipes");
     // The shell opens its outputs first: once its input is open, so are they, and an end of
     // theirs is one.
@@ -170,6 +186,8 @@ pub fn open(
             Err(_) => thread::sleep(TICK),
         }
     };
+    // What the engine took for the start is no time of the connector's.
+    let began = Instant::now();
     let left = Arc::new(AtomicUsize::new(0));
     let (told, waited) = (Arc::clone(&left), Arc::clone(&container));
     let wait = move || {
@@ -182,8 +200,8 @@ pub fn open(
         }
         Ok(end)
     };
-    let running = Piped { container, left };
-    Ok((running, Started { stdin, stdout, stderr, wait: Box::new(wait) }))
+    let running = Piped { container, folder, left };
+    Ok((running, Started { stdin, stdout, stderr, wait: Box::new(wait) }, began))
 }
 
 impl Container {

@@ -24,5 +24,8 @@ for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_contro
   done < $file
 done
 { echo "$code $left $killed"; times; echo end; } > "$0/exit"
-[ $left = 0 ] || read -r line < "$0/release"
+# A child that ends may break off a wait for the pipe.
+while [ $left != 0 ] && [ -p "$0/release" ]; do
+  read -r line < "$0/release" && break
+done
 exit $code

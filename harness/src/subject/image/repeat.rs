@@ -5,6 +5,7 @@ use std::path::Path;
 use super::call::{CATALOG, CONFIG, arguments, place};
 use super::{ELSEWHERE, Image, Io, PLATFORM_USER};
 use crate::subject::Call;
+use crate::subject::command::names_secret;
 use crate::transcript::Condition;
 
 impl Image {
@@ -46,7 +47,9 @@ impl Image {
             push(&["--read-only"]);
         }
         for variable in self.environment() {
-            push(&["-e", &variable]);
+            let key = variable.split('=').next().unwrap_or_default();
+            // Without a value, docker takes the shell's.
+            push(&["-e", if names_secret(key) { key } else { &variable }]);
         }
         let arguments = arguments(call, place);
         let swaps = condition.swaps_process_one();

@@ -4,7 +4,6 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
 
 use nix::sys::stat::Mode;
 use tempfile::TempDir;
@@ -39,7 +38,6 @@ impl Image {
         recipe: Recipe,
         stdin: Stdin,
         limits: Limits,
-        began: Instant,
     ) -> Result<Transcript, EngineError> {
         // Held for the whole launch: what runs beside it could not be told from what it leaves.
         let mut place = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,8 +53,8 @@ impl Image {
         folder.make_pipes()?;
         let args = arguments(call, &inside).join(" ");
         live.container.exec(&["sh", "-c", SCRIPT, &inside, &args], PLACE)?;
-        let (running, started) =
-            platform::open(Arc::clone(&live.container), &folder, limited, began)?;
+        let (running, started, began) =
+            platform::open(Arc::clone(&live.container), &folder, limited)?;
         let driven = drive(&running, started, stdin, limits, began);
         let transcript = driven.map_err(say("running in the container"))?;
         // One that had to be ended was ended with its container.
@@ -78,7 +76,8 @@ impl Image {
         })()
         .map_err(say("making a folder for the container"))?;
         recipe.binds.push(platform::bind(root.path(), PLACE));
-        let wait = "read -r line < \"$0\"";
+        let wait = "# touchdown: waits for launches\n\
+                    while [ -p \"$0\" ]; do read -r line < \"$0\" && break; done";
         recipe.entrypoint = Some(vec!["sh".into(), "-c".into(), wait.into()]);
         recipe.args = vec![format!("{PLACE}/{HOLD}")];
         let permit = self.engine.block(self.engine.starts().acquire_owned());
