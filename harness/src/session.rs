@@ -297,7 +297,6 @@ impl Session<'_> {
         let can = |scenario: &&Scenario| {
             let mut streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
             streams.all(|stream| self.offers(stream.destination_sync_mode))
-                && self.plan.subject.can_bear(scenario)
         };
         self.plan.scenarios.iter().filter(wanted).filter(can).cloned().collect()
     }

@@ -90,11 +90,20 @@ fn scenarios_that_are_none() {
         .file("own/one/1.catalog.json", stream)
         .file("own/one/1.messages.jsonl", "{\"touchdown\":\"gate\"}\n{\"type\":\"RECORD\",\n")
         .file("empty/readme.txt", "")
-        .file("unknown/one/scenario.json", r#"{"summary":"one","alnoe":true}"#);
+        .file("unknown/one/scenario.json", r#"{"summary":"one","alnoe":true}"#)
+        .file("twice/one/scenario.json", r#"{"summary":"one"}"#)
+        .file("twice/one/1.catalog.json", stream)
+        .file("twice/two/scenario.json", r#"{"summary":"two"}"#)
+        .file("twice/two/1.catalog.json", stream)
+        .file("cut/one/scenario.json", r#"{"summary":"one","alone":true}"#)
+        .file("cut/one/1.catalog.json", stream)
+        .file("cut/one/1.messages.jsonl", r#"{"touchdown":{"disturb":{"cut-network":5}}}"#);
     for (folder, what) in [
         ("own", &["own/one/1.messages.jsonl: line 2: "][..]),
         ("empty", &["empty: ", "scenario.json"]),
         ("unknown", &["unknown/one/scenario.json", "alnoe"]),
+        ("twice", &["twice: one and two both have a stream \"s\""]),
+        ("cut", &["the scenario one cuts the network", "--skip one"]),
     ] {
         let args = ["--command", "true", "--scenarios", folder];
         bench.run(&args).complains(2, what);

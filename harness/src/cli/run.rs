@@ -206,6 +206,14 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
     let run = config::run_name();
     let Target { subject, config, unreachable, readback, guard } =
         Target::find(args, folder, &run)?;
+    let mut wanted = scenarios.iter().filter(|scenario| selection.scenario(&scenario.id));
+    if let Some(scenario) = wanted.find(|scenario| !subject.can_bear(scenario)) {
+        return Err(other(format!(
+            "the scenario {0} cuts the network, and only a container's can be cut: give --image, or \
+             --skip {0}",
+            scenario.id
+        )));
+    }
     let read = |path: &Option<PathBuf>, what| {
         let Some(path) = path else { return Ok(None) };
         let is_ours = path.starts_with(folder.path());

@@ -13,6 +13,7 @@
 //! `{"touchdown": {"disturb": …}}`, which is `"kill"`, `"stop"`, `{"pause": 500}` or
 //! `{"cut-network": 500}` (milliseconds).
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -87,7 +88,26 @@ pub fn from_folder(path: &Path) -> Result<Vec<Scenario>, LoadError> {
         return Err(LoadError { file: shown, what });
     }
     all.sort_by(|a, b| a.id.cmp(&b.id));
+    distinct(&all).map_err(|what| LoadError { file: shown, what })?;
     Ok(all)
+}
+
+/// The scenarios of a run share a namespace, also those that travel alone: streams of one name would
+/// be one stream, and the destination be accused of what the other scenario has sent.
+fn distinct(all: &[Scenario]) -> Result<(), String> {
+    let mut owners: HashMap<Descriptor, &str> = HashMap::new();
+    for scenario in all {
+        for stream in scenario.syncs.iter().flat_map(|sync| &sync.streams.streams) {
+            let owner = owners.entry(stream.descriptor()).or_insert(&scenario.id);
+            if *owner != scenario.id {
+                let (name, other) = (&stream.descriptor().name, &scenario.id);
+                return Err(format!(
+                    "{owner} and {other} both have a stream {name:?}: give them names of their own"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn scenario(id: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<Scenario, LoadError> {
