@@ -10,9 +10,14 @@ use crate::subject::LaunchError;
 use crate::subject::drive::Stdin;
 use crate::transcript::Condition;
 
-/// One thing at a time.
-const SINGLE: [Condition; 4] =
-    [Condition::Elsewhere, Condition::Unprivileged, Condition::Offline, Condition::OtherProcessOne];
+/// All at once, and then one at a time.
+const CONDITIONS: [Condition; 5] = [
+    Condition::All,
+    Condition::Elsewhere,
+    Condition::Unprivileged,
+    Condition::Offline,
+    Condition::OtherProcessOne,
+];
 
 impl Session<'_> {
     /// Launches the image under other conditions.
@@ -48,22 +53,18 @@ impl Session<'_> {
             self.runner.bare("image", Operation::Spec, None, none, condition)
         };
         let answered = |launch: &Launch| launch.specs().next().is_some();
-        match spec(Condition::All) {
-            Ok(launch) if answered(&launch) => launches.push(launch),
-            not_answered @ (Ok(_) | Err(_)) => {
-                match not_answered {
-                    Ok(launch) => launches.push(launch),
-                    // An engine may have no init, say; the others are tried all the same.
-                    Err(error) if error.is_refusal() => {}
-                    Err(error) => return Ok(Err(error)),
-                }
-                for condition in SINGLE {
-                    match spec(condition) {
-                        Ok(launch) => launches.push(launch),
-                        Err(error) if error.is_refusal() => {}
-                        Err(error) => return Ok(Err(error)),
+        for condition in CONDITIONS {
+            match spec(condition) {
+                Ok(launch) => {
+                    let all_kept = condition == Condition::All && answered(&launch);
+                    launches.push(launch);
+                    if all_kept {
+                        break;
                     }
                 }
+                // An engine may have no init, say; the others are tried all the same.
+                Err(error) if error.is_refusal() => {}
+                Err(error) => return Ok(Err(error)),
             }
         }
         if self.plan.config.is_none() {

@@ -12,8 +12,9 @@ use bollard::container::AttachContainerResults;
 use bollard::errors::Error as Bollard;
 use bollard::exec::StartExecOptions;
 use bollard::models::{
-    ContainerCreateBody, ExecConfig, HealthConfig, HostConfig, HostConfigLogConfig, Mount,
-    MountType, MountVolumeOptions, NetworkConnectRequest, NetworkDisconnectRequest,
+    ContainerCreateBody, ContainerInspectResponse, ExecConfig, HealthConfig, HostConfig,
+    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, NetworkConnectRequest,
+    NetworkDisconnectRequest,
 };
 use bollard::query_parameters::{
     AttachContainerOptions, ContainerArchiveInfoOptions, CreateContainerOptions,
@@ -76,8 +77,7 @@ pub struct Container {
 }
 
 impl Container {
-    /// Makes a container; `put` are files for it: path, text. `program` is named where it cannot
-    /// be started.
+    /// Makes a container; `program` is named where it cannot be started.
     pub fn new(engine: &Arc<Engine>, recipe: Recipe, program: &str) -> Result<Self, EngineError> {
         let image = recipe.image.clone();
         let network = recipe.network.clone().unwrap_or_else(|| "bridge".to_owned());
@@ -248,10 +248,7 @@ impl Container {
 
     /// Its address on its network.
     fn address_there(&self) -> Option<String> {
-        let inspected = self.engine.block(
-            self.engine.docker().inspect_container(&self.id, None::<InspectContainerOptions>),
-        );
-        let mut networks = inspected.ok()?.network_settings?.networks?;
+        let mut networks = self.inspected()?.network_settings?.networks?;
         networks.remove(&self.network)?.ip_address
     }
 
@@ -269,10 +266,13 @@ impl Container {
     /// Whether it was ended for want of memory.
     #[must_use]
     pub fn is_out_of_memory(&self) -> bool {
-        let inspected = self.engine.block(
-            self.engine.docker().inspect_container(&self.id, None::<InspectContainerOptions>),
-        );
-        inspected.ok().and_then(|it| it.state?.oom_killed).unwrap_or(false)
+        self.inspected().and_then(|it| it.state?.oom_killed).unwrap_or(false)
+    }
+
+    /// What the engine knows of it; none where it cannot tell.
+    fn inspected(&self) -> Option<ContainerInspectResponse> {
+        let options = None::<InspectContainerOptions>;
+        self.engine.block(self.engine.docker().inspect_container(&self.id, options)).ok()
     }
 }
 
