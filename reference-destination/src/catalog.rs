@@ -1,8 +1,12 @@
 //! The configured catalog: which streams are coming, and what is to become of them.
 
+mod mistakes;
+
 use crate::error::Failure;
+use crate::faults::{Fault, Faults};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -39,8 +43,8 @@ pub struct Stream {
     pub minimum_generation: Option<i64>,
     /// Tells one sync from another in the rows' `_airbyte_meta`.
     pub sync: Option<i64>,
-    /// The declared columns.
-    pub columns: Vec<String>,
+    /// The schemas of the declared columns, by name; none if the schema does not say.
+    pub properties: Option<Map<String, Value>>,
 }
 
 impl Stream {
@@ -97,13 +101,20 @@ impl<'de> Deserialize<'de> for Integer {
 }
 
 /// Reads and examines a catalog; anything that could not be done as asked is refused here.
-pub fn load(path: &Path, default_namespace: &str) -> Result<Vec<Stream>, Failure> {
+pub fn load(path: &Path, default_namespace: &str, faults: Faults) -> Result<Vec<Stream>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::config(format!("The catalog file {} cannot be read.", path.display()), error)
     })?;
     let catalog: Catalog = serde_json::from_str(&text)
         .map_err(|error| Failure::config("The catalog is not a configured catalog.", error))?;
-    let streams: Vec<_> = catalog.streams.into_iter().map(examine).collect::<Result<_, _>>()?;
+    if faults.has(Fault::DenyUnknownProperties) {
+        mistakes::deny_unknown(&text)?;
+    }
+    let examined = catalog.streams.into_iter().map(|configured| examine(configured, faults));
+    let streams: Vec<_> = examined.collect::<Result<_, _>>()?;
+    if faults.has(Fault::PlainNamesOnly) {
+        streams.iter().try_for_each(mistakes::demand_identifier)?;
+    }
     let mut seen = HashSet::new();
     for stream in &streams {
         let namespace = stream.namespace.as_deref().unwrap_or(default_namespace);
@@ -119,7 +130,7 @@ pub fn load(path: &Path, default_namespace: &str) -> Result<Vec<Stream>, Failure
     Ok(streams)
 }
 
-fn examine(configured: Configured) -> Result<Stream, Failure> {
+fn examine(configured: Configured, faults: Faults) -> Result<Stream, Failure> {
     let Configured { stream, destination_sync_mode, .. } = configured;
     let refuse = |message: String| {
         let internal = format!("destination_sync_mode {destination_sync_mode}");
@@ -129,6 +140,7 @@ fn examine(configured: Configured) -> Result<Stream, Failure> {
         "append" => Mode::Append,
         "overwrite" => Mode::Overwrite,
         "append_dedup" => Mode::Dedup,
+        _ if faults.has(Fault::UnknownModeAppends) => Mode::Append,
         other => {
             return refuse(
                 format!("Stream {:?} asks for the mode {other}.", stream.name)
@@ -155,16 +167,16 @@ fn examine(configured: Configured) -> Result<Stream, Failure> {
         generation,
         minimum_generation: minimum,
         sync: configured.sync_id.map(|id| id.0),
-        columns: columns(stream.json_schema.as_deref()),
+        properties: properties(stream.json_schema.as_deref()),
         namespace: stream.namespace,
         name: stream.name,
     })
 }
 
-/// The names of the declared columns; a schema of an unexpected shape declares none.
-fn columns(schema: Option<&RawValue>) -> Vec<String> {
-    let schema = schema.and_then(|schema| serde_json::from_str(schema.get()).ok());
-    let schema: serde_json::Value = schema.unwrap_or_default();
-    let properties = schema.get("properties").and_then(|properties| properties.as_object());
-    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+/// The declared columns; a schema of an unexpected shape declares none.
+fn properties(schema: Option<&RawValue>) -> Option<Map<String, Value>> {
+    match serde_json::from_str::<Value>(schema?.get()).ok()?.get_mut("properties")?.take() {
+        Value::Object(properties) => Some(properties),
+        _ => None,
+    }
 }

@@ -1,12 +1,15 @@
 //! Check: whether a sync with this configuration could write.
 
+use crate::catalog::{Mode, Stream};
 use crate::config::{self, Config};
 use crate::error::{Failure, Stop};
 use crate::faults::{Fault, Faults};
 use crate::output::Output;
 use crate::protocol::Level;
-use crate::store::{self, Access};
+use crate::store::{self, Access, RawIds, Row, Rows, Table};
+use rusqlite::Connection;
 use serde_json::json;
+use serde_json::value::RawValue;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,6 +25,9 @@ pub fn run(path: &Path, faults: Faults, output: &mut Output) -> Result<(), Stop>
     let outcome = match Config::parse(&text) {
         Err(_) if faults.has(Fault::CheckSkipsValidation) => Ok(()),
         Ok(_) if faults.has(Fault::CheckSkipsConnection) => Ok(()),
+        Ok(config) if faults.has(Fault::CheckOwnDefault) && config.source["flush"].is_null() => {
+            Ok(())
+        }
         Ok(config) => connect(&config, faults),
         Err(failure) => Err(failure),
     };
@@ -70,7 +76,37 @@ fn connect(config: &Config, faults: Faults) -> Result<(), Failure> {
         return Ok(());
     }
     let connection = store::open(config, Access::Write)?;
-    store::probe(&connection)
+    store::probe(&connection)?;
+    if faults.has(Fault::CheckLeavesTable) {
+        leave_table(&connection, config)?;
+    }
+    Ok(())
+}
+
+/// `check-leaves-table`: writes a stream as a sync would, to see whether one could.
+fn leave_table(connection: &Connection, config: &Config) -> Result<(), Failure> {
+    store::prepare(connection, config)?;
+    let stream = Stream {
+        namespace: None,
+        name: "_airbyte_connection_test".to_owned(),
+        mode: Mode::Append,
+        key: Vec::new(),
+        cursor: Vec::new(),
+        generation: None,
+        minimum_generation: None,
+        sync: None,
+        properties: None,
+    };
+    let data = RawValue::from_string(r#"{"test":true}"#.to_owned())
+        .map_err(|error| Failure::system("The connection test is broken.", error))?;
+    let row = Row { extracted_at: 0, changes: None, data: &data };
+    let faults = Faults::default();
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let table =
+        Table::begin(connection, &config.default_namespace, &stream, config.layout, faults)?;
+    Rows::new(connection, table, stream, faults)?.store(&row, &mut RawIds::new(connection)?)?;
+    connection.execute_batch("COMMIT")?;
+    Ok(())
 }
 
 fn status(output: &mut Output, status: &str, message: Option<&str>) -> Result<(), Stop> {

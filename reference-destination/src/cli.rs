@@ -6,9 +6,11 @@ use crate::output::Output;
 use crate::{check, read, spec, write};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 /// An Airbyte destination on SQLite that keeps every rule, and breaks one on request.
 #[derive(Debug, Parser)]
@@ -54,7 +56,7 @@ enum Command {
             long,
             value_name = "NAME",
             allow_hyphen_values = true,
-            required_unless_present = "streams"
+            required_unless_present_any = ["streams", "inventory"]
         )]
         stream: Option<String>,
         /// The stream's namespace; without one, the default namespace.
@@ -64,6 +66,10 @@ enum Command {
         /// its stream.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["stream", "namespace"])]
         streams: Option<PathBuf>,
+        /// Lists what there is instead: a line each for the streams, NAMESPACE, a tab and NAME,
+        /// and for the tables that are not this destination's.
+        #[arg(long, conflicts_with_all = ["stream", "namespace", "streams"])]
+        inventory: bool,
     },
 }
 
@@ -87,7 +93,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut output = Output::new(faults);
     let outcome = match &cli.command {
-        Command::Read { config, stream, namespace, streams } => {
+        Command::Read { config, inventory: true, .. } => {
+            return conclude_read(&read::inventory(config));
+        }
+        Command::Read { config, stream, namespace, streams, .. } => {
             return conclude_read(&match (stream, streams) {
                 (Some(name), _) => read::one(config, namespace.as_deref(), name),
                 (None, Some(list)) => read::listed(config, list),
@@ -112,7 +121,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         });
         let _ = background.join();
     }
+    if wrote && faults.has(Fault::LingerAfterClose) {
+        linger();
+    }
     code
+}
+
+/// `linger-after-close`: lets go of stdout, and of the process a good while later.
+fn linger() {
+    let nowhere = OpenOptions::new().write(true).open("/dev/null");
+    let _ = nowhere.map(|nowhere| rustix::stdio::dup2_stdout(&nowhere));
+    let millis = std::env::var("LINGER_MS").ok().and_then(|millis| millis.parse().ok());
+    let background = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(millis.unwrap_or(12_000)));
+    });
+    let _ = background.join();
 }
 
 fn conclude(outcome: Result<(), Stop>, faults: Faults, output: &mut Output) -> ExitCode {

@@ -19,6 +19,8 @@ pub struct Config {
     pub default_namespace: String,
     /// Whether a commit waits for the disk.
     pub durability: Durability,
+    /// How new tables keep the fields of records.
+    pub layout: Layout,
     /// The most records that are committed together.
     pub batch_records: u64,
     /// The configuration as it was given.
@@ -35,6 +37,15 @@ pub enum Durability {
         /// After how many pages of the log SQLite moves them into the database.
         checkpoint_pages: Option<u64>,
     },
+}
+
+/// How a table keeps the fields of its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// As the text that they came as.
+    Raw,
+    /// Each declared one in a column of its own.
+    Typed,
 }
 
 /// Reads a configuration file as text.
@@ -71,6 +82,10 @@ impl Config {
             passphrase: text("/passphrase"),
             default_namespace: text("/default_namespace").unwrap_or_else(|| "main".to_owned()),
             durability,
+            layout: match text("/layout").as_deref() {
+                Some("typed") => Layout::Typed,
+                _ => Layout::Raw,
+            },
             batch_records: count(&source, "/flush/batch_records").unwrap_or(BATCH_RECORDS),
             source,
         })

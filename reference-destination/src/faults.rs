@@ -1,14 +1,36 @@
 //! The violations that this destination commits on request, one row each.
 //!
+//! There are two kinds: those that prove that a check works, each visible in a small sync, and
+//! those that are hard to see, for finding out how far the checks reach.
+//!
 //! Every fault is one small, honest mistake of the kind that real connectors ship with. The table
 //! below names and explains it; the mistake itself stands where a real author would have made it,
 //! behind `faults.has(Fault::…)`. Without a fault none of that code runs.
 
 use std::fmt::Write as _;
 
-/// Builds [`Fault`], its names and its explanations from one table.
+/// What a fault is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It proves one check.
+    Proof,
+    /// It shows at scale or in a combination only, and proves none.
+    Subtle,
+}
+
+/// Builds [`Fault`], its names and its explanations from one table: proofs, a semicolon, and the
+/// subtle ones.
 macro_rules! faults {
-    ($($variant:ident $name:literal $about:literal)*) => {
+    (
+        $($proof:ident $proof_name:literal $proof_about:literal)*;
+        $($subtle:ident $subtle_name:literal $subtle_about:literal)*
+    ) => {
+        faults! {
+            @ $($proof Proof $proof_name $proof_about)*
+            $($subtle Subtle $subtle_name $subtle_about)*
+        }
+    };
+    (@ $($variant:ident $kind:ident $name:literal $about:literal)*) => {
         /// One violation of the protocol, committed on request.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Fault {
@@ -29,6 +51,12 @@ macro_rules! faults {
             #[must_use]
             pub const fn about(self) -> &'static str {
                 match self { $(Fault::$variant => $about,)* }
+            }
+
+            /// What the fault is for.
+            #[must_use]
+            pub const fn kind(self) -> Kind {
+                match self { $(Fault::$variant => Kind::$kind,)* }
             }
         }
     };
@@ -93,10 +121,29 @@ faults! {
     CheckCrashes "check-crashes" "a failing connection's exception is not caught"
     CheckDawdles "check-dawdles" "check waits for a server that is no longer there (DAWDLE_MS sets how long)"
     WriteForbidden "write-forbidden" "the connection is opened for reading only, which suffices for check"
+    CheckOwnDefault "check-own-default" "check has a default of its own for a property that is left out"
+    CheckLeavesTable "check-leaves-table" "the table of the connection test stays"
 
     // write: input
     NeedsAMessage "needs-a-message" "the first message is taken without asking whether there is one"
     NeedsARecord "needs-a-record" "an average over the records is made even when there were none"
+    NeedsAStream "needs-a-stream" "the first stream of the catalog is taken without asking whether there is one"
+    DropUnknownStreams "drop-unknown-streams" "a record of a stream outside the catalog is skipped without a word"
+    RefuseExtraFields "refuse-extra-fields" "a field that the schema does not declare is an error"
+    RefuseMissingFields "refuse-missing-fields" "a declared type without null became a NOT NULL column"
+    WrongTypeCrashes "wrong-type-crashes" "a value that cannot be converted to its declared type is an uncaught exception"
+    GarbageEndsInput "garbage-ends-input" "the loop over the input ends at the first line that cannot be parsed"
+    RefuseUnknownTypes "refuse-unknown-types" "a message type that is not in the enum is an error"
+    StrictIntegers "strict-integers" "integers are read by a parser that knows no exponent"
+    LocaleEncoding "locale-encoding" "stdin is decoded in the locale's encoding"
+    LineLimit "line-limit" "a line longer than 10 MB ends the scanner, whose error nobody asks for"
+    HalfLineIsALine "half-line-is-a-line" "what has come when the input pauses is taken for a line"
+    BoundedStateQueue "bounded-state-queue" "states wait in a queue of 1000 that only records empty; the reader waits for room in it"
+    DropWhenBlocked "drop-when-blocked" "stdout is not blocking, and what does not fit is dropped"
+    DropLoneSurrogates "drop-lone-surrogates" "a record with an escape that is no character is skipped with a warning, and its state goes out"
+    UnknownModeAppends "unknown-mode-appends" "a sync mode that is not known is done as append"
+    DenyUnknownProperties "deny-unknown-properties" "the classes of the catalog and the messages forbid unknown properties"
+    KeepAllRecords "keep-all-records" "every record is also kept in a list, for a summary that nobody prints"
 
     // write: what lands
     ForgetLastFlush "forget-last-flush" "only states flush the buffer, and the end of the input does not"
@@ -110,6 +157,17 @@ faults! {
     LastArrivalWins "last-arrival-wins" "the last record to arrive wins, whatever its cursor says"
     IgnoreDeletes "ignore-deletes" "a delete comes without its other columns, and is skipped as incomplete"
     InsertOnTie "insert-on-tie" "a row is updated where the cursor is greater, and inserted otherwise"
+    FindByName "find-by-name" "tables are found by the stream's name alone"
+    SanitiseNames "sanitise-names" "stream names are sanitised before they name a table"
+    PlainNamesOnly "plain-names-only" "a stream's name has to be one of letters, digits, _ - . and spaces, of at most 255 bytes"
+    FreezeColumns "freeze-columns" "columns are made with the table, and never added"
+    ExtractedAtNow "extracted-at-now" "_airbyte_extracted_at is the time of loading"
+    DropRecordMeta "drop-record-meta" "the changes that a record brings are not looked at"
+    NanosecondTimestamps "nanosecond-timestamps" "timestamps are nanoseconds since 1970 in 64 bits"
+    KeepGenerations "keep-generations" "generations are noted, and old ones never removed"
+    ZeroMeansAll "zero-means-all" "a minimum generation of 0 is taken for the current one"
+    TruncateAtStart "truncate-at-start" "a truncate refresh clears the old generations first"
+    TruncateBySync "truncate-by-sync" "a truncate refresh keeps the rows of this sync alone"
 
     // write: states
     InventFinalState "invent-final-state" "a state of our own tells that the sync has finished"
@@ -130,6 +188,60 @@ faults! {
     HoldStatesToEnd "hold-states-to-end" "states are collected and sent when the sync is over"
     BufferStdout "buffer-stdout" "stdout is a pipe, and the language's default buffers it by blocks"
     EmitStreamStatus "emit-stream-status" "the destination reports its streams as complete, as sources do"
+    AcknowledgeOnReceipt "acknowledge-on-receipt" "a state is answered when it comes, and its records are still in the transaction"
+    FlushOneAcknowledgeAll "flush-one-acknowledge-all" "each stream has a buffer of its own; when one is full it is stored, and then every waiting state is sent"
+    GlobalFlushesLatest "global-flushes-latest" "a GLOBAL state stores the buffer of the stream that came last, and is sent"
+    FinallyAcknowledge "finally-acknowledge" "states are sent in a finally block, whether the commit went well or not"
+
+    // write: endings
+    IgnoreComplete "ignore-complete" "COMPLETE is expected on a message type that does not exist any more"
+    EofIsComplete "eof-is-complete" "the end of the input is taken for the end of every stream"
+    IncompleteIsComplete "incomplete-is-complete" "any status ends a stream"
+    IgnoreSigterm "ignore-sigterm" "a handler for SIGTERM logs nothing and lets things go on"
+    MarkerOfRunning "marker-of-running" "a marker says that a sync is running, and the next one refuses while it is there"
+    IgnoreBrokenPipe "ignore-broken-pipe" "errors of writing to stdout are caught, and nothing is done about them"
+    LingerAfterClose "linger-after-close" "stdout is closed, and then threads are joined that take their time (LINGER_MS sets how long)"
+    LockForWholeSync "lock-for-whole-sync" "a sync takes a lock on the whole database, and another one gives up"
+    IgnoreCommitErrors "ignore-commit-errors" "an error of the database is logged as a warning, and the sync goes on"
+
+    // What follows is subtle: it shows at scale or in a combination only.
+    ;
+
+    // What is lost
+    LoseEvery1000th "lose-every-1000th" "the record that fills a buffer of a thousand is not put into the next one"
+    TwentiethStreamUnflushed "twentieth-stream-unflushed" "streams beyond the pool of twenty share a buffer that is written when full, and not at the end"
+    IdleStreamEvicted "idle-stream-evicted" "the buffer of a stream that had nothing for a thousand records is dropped to save memory"
+    BigLineLast "big-line-last" "a record above a megabyte is uploaded with the next one, and the state before that one does not wait"
+    RestartCleansUp "restart-cleans-up" "what a sync that did not end has left is removed at the start of the next, acknowledged or not"
+
+    // Which row wins
+    LateOlderWins "late-older-wins" "cursors are compared within a sync, and whatever it brings replaces what is stored"
+    NullCursorWins "null-cursor-wins" "versions are sorted by cursor in descending order, and the engine puts nulls first"
+    DeleteSameSyncOnly "delete-same-sync-only" "a deletion is looked up among the rows of its own sync"
+    NestedKeyIgnored "nested-key-ignored" "of a composite key, the parts that are no columns of their own are left out"
+    KeyCaseFolded "key-case-folded" "keys are compared in the engine's default collation, which knows no case"
+    KeyTrimmed "key-trimmed" "keys are compared in columns of fixed length, where blanks at the ends do not count"
+    GenerationsAsText "generations-as-text" "generations are compared as text, and 10 is below 9"
+
+    // What is altered
+    AlterBeyond253 "alter-beyond-2-53" "integers go through a 64-bit float"
+    Float32 "float-32" "numbers with a fraction are stored in a column of 32 bits"
+    CutOver64K "cut-over-64k" "a text column holds 65,535 bytes, and the engine cuts what is longer"
+    EmptyTextIsNull "empty-text-is-null" "the engine has no empty text, and stores null"
+    FalsyIsNull "falsy-is-null" "a number or boolean is converted if it is true, and left out otherwise"
+    SplitCharacter "split-character" "each read of 64 KiB is decoded by itself, and a character may lie across two"
+    LineEndsNormalised "line-ends-normalised" "text is written in text mode, which turns CR LF into LF"
+    OffsetDropped "offset-dropped" "the offset of a time is cut off, and the rest taken for UTC"
+    ColumnsOver100 "columns-over-100" "a loop over the fields of a record ends at the hundredth"
+    ArrayNullsDropped "array-nulls-dropped" "nulls are removed before storing, in arrays too"
+    Composed "composed" "text is brought into its composed Unicode form"
+    SecondsOnly "seconds-only" "the time of extraction is converted to seconds and back"
+    UndeclaredOrder "undeclared-order" "rows are loaded by position, in the order of the first record's fields"
+
+    // What is told
+    CoalesceStates "coalesce-states" "once three states of a stream wait for a flush, only the last is kept"
+    SharedCount "shared-count" "one counter serves all streams, and is reset by each state"
+    StateNamespaceOfFirst "state-namespace-of-first" "descriptors are looked up by name, and the first of two namespaces is found"
 }
 
 /// The faults of one run: none, or one.
@@ -152,6 +264,12 @@ impl Faults {
         }
         let found = Fault::ALL.iter().find(|fault| fault.name() == name);
         found.map_or_else(|| Err(unknown(name)), |fault| Ok(Self(Some(*fault))))
+    }
+
+    /// The fault, if it is a subtle one.
+    #[must_use]
+    pub fn subtle(self) -> Option<Fault> {
+        self.0.filter(|fault| fault.kind() == Kind::Subtle)
     }
 
     /// Whether this run is to commit the fault.

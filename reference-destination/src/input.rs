@@ -1,6 +1,9 @@
 //! Standard input, read ahead by a thread of its own and handed over in whole lines.
 
+mod mistakes;
+
 use crate::error::Failure;
+use crate::faults::{Fault, Faults};
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
@@ -31,11 +34,11 @@ pub struct Input {
 
 impl Input {
     /// Starts reading.
-    pub fn start() -> Result<Self, Failure> {
+    pub fn start(faults: Faults) -> Result<Self, Failure> {
         let (sender, chunks) = sync_channel(AHEAD);
         thread::Builder::new()
             .name("stdin".to_owned())
-            .spawn(move || read(&mut io::stdin().lock(), &sender))
+            .spawn(move || read(&mut io::stdin().lock(), &sender, faults))
             .map_err(|error| Failure::system("No thread could be started.", error))?;
         Ok(Self { chunks })
     }
@@ -69,12 +72,20 @@ fn lines(chunk: io::Result<Vec<u8>>) -> Result<Next, Failure> {
 }
 
 /// Sends whole lines until the end, or until nobody wants them any more.
-fn read(stdin: &mut impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
-    let mut buffer: Vec<u8> = Vec::with_capacity(READ);
+fn read(stdin: &mut impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>, faults: Faults) {
+    let mut queue = faults.has(Fault::BoundedStateQueue).then(mistakes::Queue::default);
+    let at_once = if queue.is_some() { mistakes::READ } else { READ };
+    let mut buffer: Vec<u8> = Vec::with_capacity(at_once);
     // The length of what is kept from the read before: a line without its end.
     let mut filled = 0;
     loop {
-        buffer.resize(filled + READ, 0);
+        if faults.has(Fault::HalfLineIsALine) && filled > 0 && mistakes::pauses() {
+            filled = 0;
+            if chunks.send(Ok(std::mem::take(&mut buffer))).is_err() {
+                return;
+            }
+        }
+        buffer.resize(filled + at_once, 0);
         let count = match stdin.read(&mut buffer[filled..]) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -96,6 +107,9 @@ fn read(stdin: &mut impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
         if let Some(newline) = newline {
             let rest = buffer.split_off(filled - count + newline + 1);
             filled = rest.len();
+            if let Some(queue) = &mut queue {
+                queue.take(&buffer);
+            }
             if chunks.send(Ok(std::mem::replace(&mut buffer, rest))).is_err() {
                 return;
             }
@@ -124,7 +138,7 @@ mod tests {
     #[test]
     fn lines_are_put_together_from_pieces() {
         let (sender, chunks) = sync_channel(9);
-        read(&mut Pieces(vec![b"a\nb", b"c", b"d\ne\nf", b"g"]), &sender);
+        read(&mut Pieces(vec![b"a\nb", b"c", b"d\ne\nf", b"g"]), &sender, Faults::default());
         drop(sender);
         let chunks: Vec<_> = chunks.into_iter().map(Result::unwrap).collect();
         assert_eq!(chunks, [b"a\n".to_vec(), b"bcd\ne\n".to_vec(), b"fg".to_vec()]);

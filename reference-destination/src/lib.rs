@@ -35,6 +35,7 @@ mod read;
 mod spec;
 mod state;
 mod store;
+mod subtle;
 mod sync;
 mod write;
 

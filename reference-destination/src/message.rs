@@ -1,5 +1,7 @@
 //! Lines as messages: what is a record, what may be left out, and what must not be.
 
+pub mod mistakes;
+
 use crate::protocol::{Envelope, Record, RecordLine, StreamStatus, Trace};
 use serde_json::value::RawValue;
 
@@ -18,6 +20,12 @@ pub enum Message<'a> {
     Ignored(&'static str),
 }
 
+/// Why a line is ignored that is no JSON, or none that a message could be.
+pub const NO_OBJECT: &str = "a line that is no JSON object";
+
+/// Why a message is ignored of which nobody has heard.
+pub const UNKNOWN_TYPE: &str = "a message of an unknown type";
+
 /// Why a line that may hold a record cannot be decoded. It quotes nothing of the line.
 pub type Undecodable = String;
 
@@ -31,7 +39,7 @@ pub fn decode(line: &[u8]) -> Result<Message<'_>, Undecodable> {
         return Ok(Message::Other);
     }
     if memchr::memchr(b'{', line).is_none() {
-        return Ok(Message::Ignored("a line that is no JSON object"));
+        return Ok(Message::Ignored(NO_OBJECT));
     }
     let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
     if let Ok(RecordLine { kind, record }) = serde_json::from_str::<RecordLine>(text)
@@ -61,7 +69,7 @@ pub fn decode(line: &[u8]) -> Result<Message<'_>, Undecodable> {
             })
         }
         "LOG" | "CONTROL" | "SPEC" | "CONNECTION_STATUS" | "CATALOG" => Ok(Message::Other),
-        _ => Ok(Message::Ignored("a message of an unknown type")),
+        _ => Ok(Message::Ignored(UNKNOWN_TYPE)),
     }
 }
 

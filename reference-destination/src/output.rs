@@ -1,5 +1,7 @@
 //! Everything that goes to stdout: one message a line, flushed when it is due.
 
+mod mistakes;
+
 use crate::error::Failure;
 use crate::faults::{Fault, Faults};
 use crate::protocol::Level;
@@ -35,6 +37,14 @@ impl Output {
 
     /// Writes whole lines, and has them out when it returns.
     pub fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        let written = self.write(lines);
+        if self.faults.has(Fault::IgnoreBrokenPipe) { Ok(()) } else { written }
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.faults.has(Fault::DropWhenBlocked) {
+            return mistakes::write_what_fits(lines);
+        }
         let mut stdout = io::stdout().lock();
         if self.faults.has(Fault::BufferStdout) {
             self.block.extend_from_slice(lines);
@@ -142,9 +152,9 @@ impl Output {
             self.lines(took.as_bytes())?;
         }
         let mut stdout = io::stdout().lock();
-        stdout.write_all(&self.block)?;
+        let written = stdout.write_all(&self.block).and_then(|()| stdout.flush());
         self.block.clear();
-        stdout.flush()
+        if self.faults.has(Fault::IgnoreBrokenPipe) { Ok(()) } else { written }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::config::{self, Config};
 use crate::error::{Failure, Stop};
 use crate::json;
-use crate::store::{self, Access};
+use crate::store::{self, Access, Columns};
 use rusqlite::Connection;
 use serde::Deserialize;
 use std::io::{self, BufWriter, Write};
@@ -52,6 +52,19 @@ pub fn listed(path: &Path, list: &Path) -> Result<(), Stop> {
     Ok(out.flush()?)
 }
 
+/// Prints everything in the database that a user would take for data: the streams, and the tables
+/// that are neither streams nor the destination's own.
+pub fn inventory(path: &Path) -> Result<(), Stop> {
+    let Some((_, connection)) = open(path)? else {
+        return Ok(());
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    for name in store::inventory(&connection)? {
+        writeln!(out, "{name}")?;
+    }
+    Ok(out.flush()?)
+}
+
 /// The database, if there is one: without it no stream has any rows.
 fn open(path: &Path) -> Result<Option<(Config, Connection)>, Stop> {
     let config = Config::parse(&config::read(path)?)?;
@@ -75,16 +88,19 @@ fn print(
         return Ok(());
     };
     let [head, tail] = around;
+    let columns = Columns::of(connection, found.id)?;
+    let table = format!("stream_{}", found.id);
     let mut select = connection.prepare(&format!(
-        "SELECT _airbyte_raw_id, _airbyte_extracted_at, _airbyte_meta, _airbyte_generation_id, data
-         FROM stream_{} WHERE NOT deleted AND epoch IS NOT ?1 ORDER BY rowid",
-        found.id
+        "SELECT _airbyte_raw_id, _airbyte_extracted_at, _airbyte_meta, _airbyte_generation_id, {}
+         FROM {table} WHERE NOT deleted AND epoch IS NOT ?1 ORDER BY rowid",
+        columns.list(&table)
     ))?;
     let mut rows = select.query([found.hidden()])?;
     while let Some(row) = rows.next()? {
         let damaged = |error| Failure::system("A stored row is damaged.", error);
         let text = |index| row.get_ref(index).map(|value| value.as_str().unwrap_or_default());
-        let data = text(4)?.trim().strip_suffix('}').ok_or("no object").map_err(damaged)?;
+        let data = columns.text(row, 4)?;
+        let data = data.strip_suffix('}').ok_or("no object").map_err(damaged)?;
         let comma = if data.trim_end().ends_with('{') { "" } else { "," };
         let extracted_at: i64 = row.get(1)?;
         let generation = row.get::<_, Option<i64>>(3)?;

@@ -137,6 +137,16 @@ pub fn schema() -> Value {
                     },
                 },
             },
+            "layout": {
+                "type": "string",
+                "title": "Layout",
+                "description": "How new tables keep the fields of records: all as the text that \
+                                they came as (raw), or each declared one in a column of its own \
+                                (typed).",
+                "enum": ["raw", "typed"],
+                "default": "raw",
+                "order": 5,
+            },
         },
     })
 }
@@ -272,6 +282,7 @@ mod tests {
         let config = json!({
             "path": "a.db", "passphrase": "p", "default_namespace": "d",
             "durability": {"mode": "normal", "checkpoint_pages": 5}, "flush": {"batch_records": 1},
+            "layout": "typed",
         });
         for fault in Fault::ALL {
             let schema = &message(Faults::one(*fault))["spec"]["connectionSpecification"];

@@ -5,7 +5,9 @@
 
 mod mistakes;
 mod relay;
+mod subtle;
 
+pub use mistakes::{change, number_length, string_length};
 pub use relay::Relay;
 
 use crate::faults::{Fault, Faults};

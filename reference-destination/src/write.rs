@@ -1,6 +1,8 @@
 //! Write: what comes in, and how it ends.
 
-use crate::catalog;
+mod guards;
+
+use crate::catalog::{self, Stream};
 use crate::config::{self, Config};
 use crate::error::{Failure, Stop};
 use crate::faults::{Fault, Faults};
@@ -31,10 +33,30 @@ pub fn run(config: &Path, catalog: &Path, faults: Faults, output: &mut Output) -
     if faults.has(Fault::ControlDropsRequired) {
         control(&config, output)?;
     }
-    let streams = catalog::load(catalog, &config.default_namespace)?;
+    guards::mind_sigterm(faults)?;
+    let streams = catalog::load(catalog, &config.default_namespace, faults)?;
+    if faults.has(Fault::NeedsAStream) && streams.is_empty() {
+        eprintln!("thread 'main' panicked: index out of bounds: the len is 0 but the index is 0");
+        return Err(Stop::Crash(101));
+    }
+    let _lock = guards::lock(&config, faults)?;
     let connection = connect(&config, faults)?;
-    let mut sync = Sync::begin(&connection, &config, streams, faults, output)?;
-    let end = feed(&mut sync).map(|()| sync.ending());
+    let marker = guards::Marker::set(&connection, &config, &streams, faults)?;
+    let outcome = sync(&connection, &config, streams, faults, output);
+    marker.remove(&connection);
+    outcome
+}
+
+/// Takes the input, and ends as it ends.
+fn sync(
+    connection: &Connection,
+    config: &Config,
+    streams: Vec<Stream>,
+    faults: Faults,
+    output: &mut Output,
+) -> Result<(), Stop> {
+    let mut sync = Sync::begin(connection, config, streams, faults, output)?;
+    let end = feed(&mut sync, faults).map(|()| sync.ending());
     match end {
         Ok(Ending::Complete) => {
             sync.finish()?;
@@ -61,7 +83,7 @@ pub fn run(config: &Path, catalog: &Path, faults: Faults, output: &mut Output) -
         }
         // What came before is good, and is acknowledged before the failure is told.
         Ok(Ending::Failed(failure)) | Err(Stop::Failure(failure)) => {
-            match sync.settle().and_then(|()| sync.release_rest()) {
+            match sync.keep_what_came() {
                 Err(stop @ Stop::Stdout(_)) => Err(stop),
                 // If that fails too, it is for the same reason.
                 _ => Err(failure.into()),
@@ -72,8 +94,8 @@ pub fn run(config: &Path, catalog: &Path, faults: Faults, output: &mut Output) -
 }
 
 /// Takes lines until there are no more, and commits whenever the input pauses.
-fn feed(sync: &mut Sync) -> Result<(), Stop> {
-    let input = Input::start()?;
+fn feed(sync: &mut Sync, faults: Faults) -> Result<(), Stop> {
+    let input = Input::start(faults)?;
     loop {
         let next = match input.at_hand()? {
             Next::Nothing => {
@@ -83,7 +105,7 @@ fn feed(sync: &mut Sync) -> Result<(), Stop> {
                 }
                 if let Next::Nothing = next {
                     // No transaction is open while waiting: another sync may want to write.
-                    sync.pause()?;
+                    sync.idle()?;
                     next = input.wait()?;
                 }
                 next
@@ -93,12 +115,16 @@ fn feed(sync: &mut Sync) -> Result<(), Stop> {
         let Next::Lines(lines) = next else {
             return Ok(());
         };
+        let lines = sync.decoded(lines);
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', &lines) {
             sync.take(&lines[start..end])?;
             start = end + 1;
         }
         sync.take(&lines[start..])?;
+        if sync.is_over() {
+            return Ok(());
+        }
     }
 }
 

@@ -52,3 +52,24 @@ fn one_way_of_asking_has_to_be_chosen() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("list.jsonl cannot be read"), "{}", refused.stderr);
 }
+
+fn inventory(bench: &Bench) -> Vec<String> {
+    let run = read(bench, &["--inventory"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    run.lines
+}
+
+#[test]
+fn an_inventory_lists_streams_and_the_tables_of_others() {
+    let bench = Bench::new();
+    assert_eq!(inventory(&bench), [""; 0]);
+    let connection = rusqlite::Connection::open(bench.path("rows.db")).unwrap();
+    connection
+        .execute_batch("CREATE TABLE stranger (id INTEGER PRIMARY KEY AUTOINCREMENT)")
+        .unwrap();
+    assert_eq!(inventory(&bench), ["stranger"]);
+    let mut elsewhere = stream("b", "append", &json!({}));
+    elsewhere["stream"]["namespace"] = json!("other");
+    bench.good(&[elsewhere, stream("a b", "append_dedup", &json!({"primary_key": [["id"]]}))], &[]);
+    assert_eq!(inventory(&bench), ["main\ta b", "other\tb", "stranger"]);
+}

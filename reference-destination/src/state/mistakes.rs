@@ -106,7 +106,7 @@ fn through_a_float(token: &str) -> Option<String> {
 }
 
 /// The length of the string that the text starts with, quotes included.
-fn string_length(text: &str) -> usize {
+pub fn string_length(text: &str) -> usize {
     let mut escaped = false;
     let end = text.bytes().skip(1).position(|byte| {
         let ends = byte == b'"' && !escaped;
@@ -116,7 +116,8 @@ fn string_length(text: &str) -> usize {
     end.map_or(text.len(), |end| end + 2)
 }
 
-fn number_length(text: &str) -> usize {
+/// The length of the number that the text starts with.
+pub fn number_length(text: &str) -> usize {
     let outside = |c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E');
     text.find(outside).unwrap_or(text.len())
 }

@@ -1,7 +1,7 @@
 //! The way of states from their commit to stdout. Without a fault they go straight through.
 
 use super::mistakes::moved;
-use super::{Echo, Scope, line};
+use super::{Echo, Scope, line, subtle};
 use crate::faults::{Fault, Faults};
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
@@ -86,7 +86,11 @@ impl Relay {
     pub fn due(&mut self) -> Vec<u8> {
         self.bytes = 0;
         let mut lines = Vec::new();
-        for echo in std::mem::take(&mut self.waiting) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        if self.faults.has(Fault::CoalesceStates) {
+            waiting = subtle::coalesce(waiting, self.faults);
+        }
+        for echo in waiting {
             self.pass(echo, &mut lines);
         }
         lines

@@ -2,7 +2,7 @@
 //! when a stream's key has changed.
 
 use super::rows::{newer, on_conflict};
-use super::{Rows, Table, mistakes};
+use super::{Rows, Table, mistakes, subtle};
 use crate::catalog::{Mode, Stream};
 use crate::error::Failure;
 use crate::faults::{Fault, Faults};
@@ -19,7 +19,8 @@ pub fn finish(
     faults: Faults,
 ) -> Result<(), Failure> {
     let name = table.name();
-    if faults.has(Fault::DedupWithinBatch) && stream.mode == Mode::Dedup {
+    // What a refresh replaces goes in any case.
+    if faults.has(Fault::DedupWithinBatch) && stream.mode == Mode::Dedup && !stream.truncates() {
         return mistakes::reconcile(connection, table);
     }
     let keeps = faults.has(Fault::OverwriteAppends) && stream.mode == Mode::Overwrite;
@@ -31,10 +32,13 @@ pub fn finish(
         connection.execute(&format!("DELETE FROM {name} WHERE epoch <> ?1"), [table.epoch])?;
         return adopt(connection, table, table.epoch);
     }
-    if stream.truncates() && !keeps {
-        // Rows without a generation are from before the platform handled refreshes.
-        let sql = format!("DELETE FROM {name} WHERE ifnull(_airbyte_generation_id, -1) < ?1");
-        connection.execute(&sql, [stream.minimum_generation])?;
+    // An overwrite is no refresh, even if it is told as one.
+    let forgets = faults.has(Fault::KeepGenerations) && stream.mode != Mode::Overwrite;
+    if stream.truncates() && !keeps && !forgets {
+        truncate(connection, table, stream.minimum_generation, faults)?;
+    }
+    if faults.has(Fault::ZeroMeansAll) {
+        mistakes::keep_one_generation(connection, table, stream)?;
     }
     if table.epoch != table.current {
         merge(connection, table, table.epoch)?;
@@ -42,16 +46,30 @@ pub fn finish(
     Ok(())
 }
 
+/// Removes the rows of earlier generations.
+pub fn truncate(
+    connection: &Connection,
+    table: &Table,
+    minimum: Option<i64>,
+    faults: Faults,
+) -> Result<(), Failure> {
+    // Rows without a generation are from before the platform handled refreshes.
+    let sql = format!("DELETE FROM {} WHERE {}", table.name(), subtle::is_older(faults));
+    connection.execute(&sql, [minimum])?;
+    Ok(())
+}
+
 /// Lets the rows of a staged epoch compete with the current ones.
 pub fn merge(connection: &Connection, table: &Table, staged: i64) -> Result<(), Failure> {
     let name = table.name();
-    let upsert = on_conflict(&newer(&name));
+    let upsert = on_conflict(&newer(&name), &table.columns);
     connection.execute(
         &format!(
             "INSERT INTO {name}
              SELECT _airbyte_raw_id, _airbyte_extracted_at, _airbyte_meta, _airbyte_generation_id,
-                    ?1, deleted, key, cursor, data
-             FROM {name} WHERE epoch = ?2 ORDER BY rowid {upsert}"
+                    ?1, deleted, key, cursor, {}
+             FROM {name} WHERE epoch = ?2 ORDER BY rowid {upsert}",
+            table.columns.list(&name)
         ),
         [table.current, staged],
     )?;
@@ -78,10 +96,11 @@ pub fn rekey(connection: &Connection, table: &Table, stream: &Stream) -> Result<
     )?;
     let mut rows = Rows::new(connection, table.clone(), stream.clone(), Faults::default())?;
     let mut note = connection.prepare("INSERT INTO rekeyed VALUES (?1, ?2, ?3, ?4)")?;
-    let mut select = connection.prepare(&format!("SELECT rowid, data FROM {name}"))?;
+    let mut select =
+        connection.prepare(&format!("SELECT rowid, {} FROM {name}", table.columns.list(&name)))?;
     let mut stored = select.query([])?;
     while let Some(row) = stored.next()? {
-        let data = RawValue::from_string(row.get(1)?)
+        let data = RawValue::from_string(table.columns.text(row, 1)?.into_owned())
             .map_err(|error| Failure::system("A stored row is damaged.", error))?;
         let (key, cursor, deleted) = rows.rekeyed(&data);
         note.execute(params![row.get::<_, i64>(0)?, key, cursor, deleted])?;

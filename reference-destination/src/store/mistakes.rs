@@ -5,7 +5,7 @@ use crate::catalog::{Mode, Stream};
 use crate::error::Failure;
 use crate::json;
 use crate::output::now_millis;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 /// `append-truncates`: clears what an earlier attempt is thought to have left.
 ///
@@ -27,11 +27,14 @@ pub fn write_header(
     if stream.mode == Mode::Dedup {
         return Ok(());
     }
-    let columns = stream.columns.iter().map(|name| (json::quote(name), json::quote(name)));
+    let names = stream.properties.iter().flat_map(|properties| properties.keys());
+    let columns = names.map(|name| (json::quote(name), json::quote(name)));
     let data = json::object(&columns.collect::<Vec<_>>());
     let mut ids = RawIds::new(connection)?;
     let sql = format!(
-        "INSERT INTO {} VALUES (?1, ?2, '{{\"changes\":[]}}', ?3, ?4, 0, NULL, NULL, ?5)",
+        "INSERT INTO {} (_airbyte_raw_id, _airbyte_extracted_at, _airbyte_meta,
+                         _airbyte_generation_id, epoch, deleted, key, cursor, data)
+         VALUES (?1, ?2, '{{\"changes\":[]}}', ?3, ?4, 0, NULL, NULL, ?5)",
         table.name()
     );
     let millis = i64::try_from(now_millis()).unwrap_or_default();
@@ -61,8 +64,9 @@ fn copy(
     let sql = format!(
         "INSERT INTO {name}
          SELECT ?1, _airbyte_extracted_at, _airbyte_meta, _airbyte_generation_id,
-                {epoch}, deleted, key, cursor, data
-         FROM {name} WHERE rowid = ?2"
+                {epoch}, deleted, key, cursor, {}
+         FROM {name} WHERE rowid = ?2",
+        table.columns.list(&name)
     );
     connection.execute(&sql, params![ids.next(), row])?;
     Ok(())
@@ -102,13 +106,19 @@ pub fn insert_tie(
 ) -> Result<bool, Failure> {
     let name = table.name();
     let sql = format!(
-        "SELECT rowid FROM {name}
-         WHERE key = ?1 AND epoch = ?2 AND cursor = ?3 AND data = ?4
-           AND NOT deleted AND substr(_airbyte_raw_id, 1, 24) <> ?5"
+        "SELECT rowid, {} FROM {name} WHERE key = ?1 AND epoch = ?2 AND cursor = ?3
+           AND NOT deleted AND substr(_airbyte_raw_id, 1, 24) <> ?4",
+        table.columns.list(&name)
     );
-    let same = params![key, table.epoch, cursor, row.data.get(), ids.start()];
-    let mut same_row = connection.prepare_cached(&sql)?;
-    let same: Option<i64> = same_row.query_row(same, |row| row.get(0)).optional()?;
+    let mut tie = connection.prepare_cached(&sql)?;
+    let mut ties = tie.query(params![key, table.epoch, cursor, ids.start()])?;
+    let same = match ties.next()? {
+        Some(stored) if table.columns.alike(&table.columns.text(stored, 1)?, row.data.get()) => {
+            Some(stored.get::<_, i64>(0)?)
+        }
+        _ => None,
+    };
+    drop(ties);
     if same.is_none() {
         let sql = format!("DELETE FROM {name} WHERE key = ?1 AND epoch < 0 AND cursor < ?2");
         connection.prepare_cached(&sql)?.execute(params![key, cursor])?;
@@ -127,7 +137,7 @@ pub fn reconcile(connection: &Connection, table: &Table) -> Result<(), Failure> 
     connection.execute_batch(&format!(
         "DELETE FROM {name} WHERE epoch = {epoch} AND EXISTS (
              SELECT 1 FROM {name} AS old
-             WHERE old.key = {name}.key AND old.epoch <> {epoch} AND old.data = {name}.data
+             WHERE old.key = {name}.key AND old.epoch <> {epoch} AND ({old}) IS ({new})
          );
          UPDATE {name} SET deleted = 1 WHERE NOT deleted AND EXISTS (
              SELECT 1 FROM {name} AS other
@@ -136,7 +146,29 @@ pub fn reconcile(connection: &Connection, table: &Table) -> Result<(), Failure> 
                     AND other._airbyte_extracted_at >= {name}._airbyte_extracted_at)
          );",
         epoch = table.epoch,
+        old = table.columns.list("old"),
+        new = table.columns.list(&name),
     ))?;
+    Ok(())
+}
+
+/// `truncate-by-sync`: removes the rows that this sync has not brought.
+pub fn keep_one_sync(connection: &Connection, table: &Table, ids: &RawIds) -> Result<(), Failure> {
+    let sql = format!("DELETE FROM {} WHERE substr(_airbyte_raw_id, 1, 24) <> ?1", table.name());
+    connection.execute(&sql, [ids.start()])?;
+    Ok(())
+}
+
+/// `zero-means-all`: removes the rows of earlier generations, which nobody has asked for.
+pub fn keep_one_generation(
+    connection: &Connection,
+    table: &Table,
+    stream: &Stream,
+) -> Result<(), Failure> {
+    if stream.minimum_generation == Some(0) {
+        let sql = format!("DELETE FROM {} WHERE _airbyte_generation_id < ?1", table.name());
+        connection.execute(&sql, [stream.generation])?;
+    }
     Ok(())
 }
 

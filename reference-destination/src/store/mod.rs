@@ -1,13 +1,18 @@
 //! The database: opening it, its own tables, and who may use it.
 //!
 //! Streams are numbered, and the rows of stream 7 are in the table `stream_7`, so that any name
-//! will do. `_reference_streams` says which is which.
+//! will do. `_reference_streams` says which is which. How a table keeps fields: [`Columns`].
 
+mod columns;
 pub mod finish;
 pub mod mistakes;
+mod names;
 mod rows;
+pub mod subtle;
 mod table;
+mod values;
 
+pub use columns::Columns;
 pub use rows::{RawIds, Row, Rows};
 pub use table::{Table, find};
 
@@ -71,6 +76,12 @@ pub fn prepare(connection: &Connection, config: &Config) -> Result<(), Failure> 
              staged_generation INTEGER,
              key_spec TEXT,
              UNIQUE (namespace, name)
+         );
+         CREATE TABLE IF NOT EXISTS _reference_columns (
+             stream INTEGER NOT NULL,
+             number INTEGER NOT NULL,
+             name TEXT,
+             PRIMARY KEY (stream, number)
          );",
     )?;
     claim(connection, config)?;
@@ -152,6 +163,28 @@ fn digest(salt: &[u8], passphrase: &str) -> Vec<u8> {
 fn setting(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, Failure> {
     let sql = "SELECT value FROM _reference_settings WHERE name = ?1";
     Ok(connection.query_row(sql, [name], |row| row.get(0)).optional()?)
+}
+
+/// The streams that have a table, as `namespace<TAB>name`, and then the tables of others.
+pub fn inventory(connection: &Connection) -> Result<Vec<String>, Failure> {
+    let streams = has_table(connection, "_reference_streams")?;
+    let of_streams = "SELECT namespace || char(9) || name FROM _reference_streams
+                      ORDER BY namespace, name";
+    let mine = "SELECT 'stream_' || id FROM _reference_streams";
+    let strangers = format!(
+        "SELECT name FROM sqlite_schema
+         WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_reference_*'
+           AND name NOT IN ({}) ORDER BY name",
+        if streams { mine } else { "" }
+    );
+    let mut names = Vec::new();
+    for sql in [streams.then_some(of_streams), Some(&strangers)].into_iter().flatten() {
+        let mut select = connection.prepare(sql)?;
+        for name in select.query_map([], |row| row.get(0))? {
+            names.push(name?);
+        }
+    }
+    Ok(names)
 }
 
 /// Whether the database has a table of that name.

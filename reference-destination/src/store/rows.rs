@@ -1,9 +1,10 @@
 //! Rows on their way into a table.
 
-use super::{Table, mistakes};
+use super::{Columns, Table, mistakes, subtle, values};
 use crate::catalog::{Mode, Stream};
 use crate::error::Failure;
 use crate::faults::{Fault, Faults};
+use crate::output::now_millis;
 use crate::{json, order};
 use rusqlite::{Connection, Statement};
 use serde_json::value::RawValue;
@@ -21,14 +22,15 @@ pub fn newer(old: &str) -> String {
 }
 
 /// What an upsert does where the key exists already.
-pub fn on_conflict(condition: &str) -> String {
+pub fn on_conflict(condition: &str, columns: &Columns) -> String {
+    let others = columns.each(|number| format!("c{number} = excluded.c{number}"));
     format!(
         "ON CONFLICT (key, epoch) DO UPDATE SET
              _airbyte_raw_id = excluded._airbyte_raw_id,
              _airbyte_extracted_at = excluded._airbyte_extracted_at,
              _airbyte_meta = excluded._airbyte_meta,
              _airbyte_generation_id = excluded._airbyte_generation_id,
-             deleted = excluded.deleted, cursor = excluded.cursor, data = excluded.data
+             deleted = excluded.deleted, cursor = excluded.cursor, data = excluded.data{others}
          WHERE {condition}"
     )
 }
@@ -103,18 +105,22 @@ impl<'c> Rows<'c> {
     pub fn new(
         connection: &'c Connection,
         table: Table,
-        stream: Stream,
+        mut stream: Stream,
         faults: Faults,
     ) -> Result<Self, Failure> {
+        subtle::shorten_key(&mut stream, faults);
         let name = table.name();
-        let mut sql = format!("INSERT INTO {name} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+        let others = table.columns.each(|number| format!("?{}", 9 + number));
+        let mut sql =
+            format!("INSERT INTO {name} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9{others})");
         if stream.mode == Mode::Dedup {
             let mut condition = newer(&name);
             if faults.has(Fault::LastArrivalWins) {
                 // Deletions are not part of this mistake.
                 condition = format!("NOT (excluded.deleted OR {name}.deleted) OR {condition}");
             }
-            sql = format!("{sql} {}", on_conflict(&condition));
+            condition = subtle::winner(condition, &name, faults);
+            sql = format!("{sql} {}", on_conflict(&condition, &table.columns));
         }
         let mut insert = connection.prepare(&sql)?;
         insert.raw_bind_parameter(4, stream.generation)?;
@@ -164,19 +170,20 @@ impl<'c> Rows<'c> {
             self.insert.raw_bind_parameter(8, self.cursor.as_slice())?;
         }
         self.insert.raw_bind_parameter(1, ids.next())?;
-        self.insert.raw_bind_parameter(2, row.extracted_at)?;
+        let mut extracted_at = row.extracted_at;
+        if self.faults.has(Fault::ExtractedAtNow) && self.stream.mode != Mode::Dedup {
+            extracted_at = i64::try_from(now_millis()).unwrap_or_default();
+        }
+        self.insert.raw_bind_parameter(2, extracted_at)?;
         match row.changes {
             Some(changes) => {
                 self.insert.raw_bind_parameter(3, meta(self.stream.sync, changes))?;
             }
             None => self.insert.raw_bind_parameter(3, self.plain_meta.as_str())?,
         }
-        if self.faults.has(Fault::TrimStrings) && self.stream.mode != Mode::Dedup {
-            let trimmed = mistakes::trim(row.data.get(), &self.names);
-            self.insert.raw_bind_parameter(9, trimmed.as_str())?;
-        } else {
-            self.insert.raw_bind_parameter(9, row.data.get())?;
-        }
+        let data =
+            values::stored(row.data.get(), &self.stream, &self.table, &self.names, self.faults);
+        self.table.columns.bind(&data, &mut self.insert, 9)?;
         self.insert.raw_execute()?;
         self.last = Some(self.connection.last_insert_rowid());
         Ok(())
@@ -197,11 +204,13 @@ impl<'c> Rows<'c> {
             let start = self.key.len();
             self.key.extend_from_slice(&[0; 4]);
             order::encode(value(path), &mut self.key);
+            subtle::liken(&mut self.key, start + 4, self.faults);
             let length = u32::try_from(self.key.len() - start - 4).unwrap_or(u32::MAX);
             self.key[start..start + 4].copy_from_slice(&length.to_be_bytes());
         }
         self.cursor.clear();
         order::encode(value(&self.stream.cursor), &mut self.cursor);
+        subtle::raise_null(&mut self.cursor, self.faults);
         let deleted_at = value(&[DELETED_AT.to_owned()]);
         deleted_at.is_some_and(|at| at.get() != "null")
     }

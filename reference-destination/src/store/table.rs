@@ -7,8 +7,9 @@
 //! - a truncating refresh of a deduplicated stream: its rows compete with each other, and not with
 //!   rows that are about to go, even if those have greater cursors.
 
-use super::{finish, has_table, mistakes};
+use super::{Columns, finish, has_table, mistakes, names, values};
 use crate::catalog::{Mode, Stream};
+use crate::config::Layout;
 use crate::error::Failure;
 use crate::faults::{Fault, Faults};
 use crate::json;
@@ -23,6 +24,10 @@ pub struct Table {
     pub current: i64,
     /// The epoch that this sync's rows go to.
     pub epoch: i64,
+    /// How it keeps fields.
+    pub columns: Columns,
+    /// Declared columns that it has no place for; there are some only under a fault.
+    pub frozen: Vec<String>,
 }
 
 /// What `_reference_streams` knows of a stream.
@@ -78,13 +83,28 @@ impl Table {
         connection: &Connection,
         namespace: &str,
         stream: &Stream,
+        layout: Layout,
         faults: Faults,
     ) -> Result<Self, Failure> {
-        let (found, new) = match find(connection, namespace, &stream.name)? {
+        let (namespace, name) = names::of_table(connection, namespace, &stream.name, faults)?;
+        let (found, new) = match find(connection, &namespace, &name)? {
             Some(found) => (found, false),
-            None => (create(connection, namespace, &stream.name)?, true),
+            None => (create(connection, &namespace, &name)?, true),
         };
-        let mut table = Self { id: found.id, current: found.current, epoch: found.current };
+        let (id, epoch) = (found.id, found.current);
+        if new && layout == Layout::Typed {
+            Columns::mark_typed(connection, id)?;
+        }
+        let mut columns = Columns::of(connection, id)?;
+        let declared = stream.properties.iter().flat_map(|properties| properties.keys());
+        columns.declare(connection, id, declared)?;
+        let mut table = Self { id, current: epoch, epoch, columns, frozen: Vec::new() };
+        if faults.has(Fault::FreezeColumns) {
+            table.frozen = values::frozen(connection, &table, stream, new)?;
+        }
+        if faults.has(Fault::TruncateAtStart) && stream.truncates() {
+            finish::truncate(connection, &table, stream.minimum_generation, faults)?;
+        }
         if stream.mode == Mode::Dedup {
             table.deduplicate(connection, stream, &found)?;
         }

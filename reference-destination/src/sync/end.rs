@@ -1,12 +1,12 @@
 //! The end of a sync: whether all has come, and what is to be done about it.
 
 use super::{Progress, Sync, Target};
-use crate::catalog::Mode;
+use crate::catalog::{Mode, Stream};
 use crate::error::{Failure, Stop};
 use crate::faults::Fault;
 use crate::output::descriptor;
 use crate::protocol::Level;
-use crate::store::{finish, mistakes};
+use crate::store::{self, finish, mistakes};
 use serde_json::json;
 
 /// How the input has ended.
@@ -24,8 +24,7 @@ impl<'c> Sync<'c> {
         let lacking = self.targets.iter().find(|target| match target.progress {
             Progress::Complete => false,
             Progress::Incomplete => true,
-            // A platform that handles refreshes says so when a stream is complete.
-            Progress::Unsaid => target.stream.generation.is_some(),
+            Progress::Unsaid => self.demands_status(&target.stream),
         });
         let Some(Target { stream, progress, .. }) = lacking else {
             return Ending::Complete;
@@ -33,6 +32,30 @@ impl<'c> Sync<'c> {
         let message = format!("The source has not completed stream {:?}.", stream.name);
         let failure = Failure::transient(message, format!("at the end: {progress:?}"));
         Ending::Failed(failure.of_stream(stream.namespace.as_deref(), &stream.name))
+    }
+
+    /// Whether a stream is only complete when that has been said.
+    fn demands_status(&self, stream: &Stream) -> bool {
+        let is_cut = self.over && self.faults.has(Fault::LineLimit);
+        if is_cut || self.faults.has(Fault::EofIsComplete) {
+            return false;
+        }
+        if self.faults.has(Fault::IgnoreComplete) {
+            // Only the refresh of a stream waits for the message that does not come.
+            return stream.truncates() && stream.mode != Mode::Overwrite;
+        }
+        // A platform that handles refreshes says so when a stream is complete.
+        stream.generation.is_some()
+    }
+
+    /// Ends a sync that has failed: what came before is good, and is acknowledged.
+    pub fn keep_what_came(&mut self) -> Result<(), Stop> {
+        if self.faults.has(Fault::FinallyAcknowledge) {
+            self.roll_back();
+        }
+        self.flush_all()?;
+        self.settle()?;
+        self.release_rest()
     }
 
     /// Ends a sync that has succeeded: the last rows and what they replace, in one transaction,
@@ -47,19 +70,35 @@ impl<'c> Sync<'c> {
         if self.faults.has(Fault::ForgetLastFlush) && self.open {
             self.roll_back();
         }
-        self.start_batch()?;
-        if let Err(failure) = self.finish_tables() {
+        let started = self.flush_all().and_then(|()| self.start_batch());
+        let stored = started.and_then(|()| self.store_rest());
+        if let Err(failure) = stored.and_then(|()| self.finish_tables()) {
             self.roll_back();
-            return Err(failure.into());
+            self.finally()?;
+            self.tolerate(Err(failure))?;
         }
-        self.settle()?;
+        if let Err(stop) = self.settle() {
+            self.finally()?;
+            return Err(stop);
+        }
         self.release_rest()
     }
 
+    /// `finally-acknowledge`: sends the states for whose records it is too late.
+    fn finally(&mut self) -> Result<(), Stop> {
+        if self.faults.has(Fault::FinallyAcknowledge) { self.release_rest() } else { Ok(()) }
+    }
+
     fn finish_tables(&mut self) -> Result<(), Failure> {
+        if self.faults.has(Fault::RestartCleansUp) {
+            store::subtle::note_end(self.connection, self.targets.iter().map(|t| &t.table))?;
+        }
         for target in &self.targets {
             if self.faults.has(Fault::FlushTwice) && target.stream.mode != Mode::Dedup {
                 mistakes::repeat(self.connection, &target.table, target.rows.last, &mut self.ids)?;
+            }
+            if self.faults.has(Fault::TruncateBySync) && target.stream.truncates() {
+                mistakes::keep_one_sync(self.connection, &target.table, &self.ids)?;
             }
             finish::finish(self.connection, &target.table, &target.stream, self.faults)?;
         }

@@ -71,6 +71,10 @@ impl Bench {
     /// Sets the configuration: the database's path, and what is given.
     pub fn configure(&self, more: &Value) {
         let mut config = json!({"path": self.path("rows.db"), "passphrase": "canary"});
+        // What is tested in the raw layout is tested again as a part of typed.rs.
+        if module_path!().starts_with("typed::") {
+            config["layout"] = json!("typed");
+        }
         for (key, value) in more.as_object().unwrap() {
             config[key] = value.clone();
         }
@@ -87,6 +91,7 @@ impl Bench {
             .arg(command)
             .env_remove("FAULT")
             .env("DAWDLE_MS", "1")
+            .env("LINGER_MS", "1")
             .current_dir(self.folder.path());
         if let Some(fault) = self.fault {
             process.args(["--fault", fault]);
