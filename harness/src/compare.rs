@@ -4,6 +4,7 @@
 //! should be and what is; only rows of buckets that do not cancel out are looked at one by one. A
 //! stream of any length takes the same memory as long as little is wrong with it.
 
+pub mod fields;
 mod tally;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use crate::evidence::Rows;
 use crate::model::{self, Expected, Gone, Reason, Version};
 use crate::protocol::catalog::{ConfiguredStream, SyncMode};
 use crate::protocol::json;
+use crate::scenario::capability::Declared;
 use tally::Tally;
 
 /// The kinds of difference, each the matter of one check.
@@ -34,6 +36,10 @@ pub enum Kind {
     AppendReplaced,
     /// A row of an earlier sync is still there after an overwrite.
     OverwriteKept,
+    /// A row of a generation below the minimum is still there after a refresh.
+    GenerationKept,
+    /// A row of an earlier sync is gone although no generation was to go.
+    GenerationZeroDeleted,
     /// A row of a stream that the sync did not touch is gone.
     NeighbourTouched,
     /// An older version of a key is there beside the newer one.
@@ -51,7 +57,12 @@ impl Kind {
     #[must_use]
     pub fn mode(self) -> Option<SyncMode> {
         match self {
-            Self::Lost | Self::Altered | Self::Invented | Self::Duplicated => None,
+            Self::Lost
+            | Self::Altered
+            | Self::Invented
+            | Self::Duplicated
+            | Self::GenerationKept
+            | Self::GenerationZeroDeleted => None,
             Self::AppendReplaced => Some(SyncMode::Append),
             Self::OverwriteKept | Self::NeighbourTouched => Some(SyncMode::Overwrite),
             Self::DedupKept | Self::WrongWinner | Self::DeleteIgnored | Self::NotIdempotent => {
@@ -80,6 +91,16 @@ pub struct Place<'a> {
     pub sync: usize,
     /// Whether the stream is in that sync's catalog.
     pub in_catalog: bool,
+    /// What the connector declares of itself.
+    pub declared: &'a Declared,
+}
+
+impl Place<'_> {
+    /// Whether a version belongs to an older generation than that of the stream's last sync.
+    #[must_use]
+    pub fn is_older(&self, version: &Version) -> bool {
+        self.configured.generation_id.is_some_and(|now| version.origin.generation < now)
+    }
 }
 
 /// The differences of one stream, the first thousand of them.
@@ -148,7 +169,8 @@ fn hash(text: &str) -> (usize, u64) {
 /// column cannot tell null from absent; moments that the schema declares are compared as moments.
 ///
 /// Rows come by the million, so only values that can be written in several ways are taken apart.
-fn canonical(row: &str, schema: &Value) -> Result<String, String> {
+/// The error says why it is no row.
+pub fn canonical(row: &str, schema: &Value) -> Result<String, String> {
     let broken = |error: serde_json::Error| {
         let row = shorten(row);
         if error.is_data() {
@@ -299,7 +321,16 @@ fn close_look(
         .filter_map(|gone| Some((canonical(gone.data, schema).ok()?, *gone)))
         .collect();
     let sorter = Sorter { place, known, gone, is_cut };
-    Ok(sorter.sort(missing, extra))
+    let mut differences = sorter.sort(missing, extra);
+    differences.retain(|difference| {
+        match (difference.kind, &difference.wanted, &difference.found) {
+            (Kind::Altered, Some(wanted), Some(found)) => {
+                !fields::same_enough(wanted, found, schema, place.declared)
+            }
+            _ => true,
+        }
+    });
+    Ok(differences)
 }
 
 /// Sorts rows that differ into kinds.
@@ -319,6 +350,11 @@ impl Sorter<'_> {
         let mut unknown = Vec::new();
         let mut marked = HashSet::new();
         let is_dedup = self.place.configured.destination_sync_mode == SyncMode::AppendDedup;
+        let replaced = if self.place.configured.replaces() {
+            Kind::OverwriteKept
+        } else {
+            Kind::GenerationKept
+        };
         let missing_keys: HashSet<String> = missing.iter().map(|row| self.key(row)).collect();
         // A row of this sync that an earlier one sent as well is there twice for either of two
         // reasons; other rows of the earlier sync tell which.
@@ -329,7 +365,7 @@ impl Sorter<'_> {
             extra.iter().any(|row| !self.known.contains_key(&row.canonical) && is_replaced(row));
         for row in extra {
             let kind = if kept_replaced && is_replaced(&row) {
-                Kind::OverwriteKept
+                replaced
             } else if let Some(version) = self.known.get(&row.canonical) {
                 match version {
                     version if is_dedup && version.deliveries > 1 => Kind::NotIdempotent,
@@ -338,7 +374,7 @@ impl Sorter<'_> {
                 }
             } else {
                 match self.gone.get(&row.canonical).map(|gone| gone.reason) {
-                    Some(Reason::Replaced) => Kind::OverwriteKept,
+                    Some(Reason::Replaced) => replaced,
                     // A soft delete keeps the row, marked as deleted: once.
                     Some(Reason::Deleted)
                         if model::is_delete(&row.value()) && marked.insert(self.key(&row)) =>
@@ -356,7 +392,9 @@ impl Sorter<'_> {
                     }
                 }
             };
-            let winner = (kind == Kind::WrongWinner)
+            // A row that had to go may also have kept the one out that was to take its place.
+            let keeps_out = is_dedup && kind == replaced;
+            let winner = (kind == Kind::WrongWinner || keeps_out)
                 .then(|| take(&mut missing, |other| self.key(other) == self.key(&row)))
                 .flatten();
             differences.push(Difference {
@@ -435,6 +473,8 @@ impl Sorter<'_> {
             Kind::Lost
         } else if !self.place.in_catalog {
             Kind::NeighbourTouched
+        } else if row.version.is_some_and(|version| self.place.is_older(&version)) {
+            Kind::GenerationZeroDeleted
         } else if self.place.configured.destination_sync_mode == SyncMode::Append {
             Kind::AppendReplaced
         } else {

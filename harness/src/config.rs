@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::checks;
 use crate::readback::command::Readback;
+use crate::readback::inventory::Inventory;
 use crate::scenario::Scenario;
+use crate::scenario::capability::Declared;
 use crate::scenario::names::Names;
 use crate::subject::image::Io;
 use crate::subject::image::engine::EngineError;
@@ -40,6 +42,12 @@ pub struct Plan {
     pub jobs: usize,
     /// Limits of each launch.
     pub limits: Limits,
+    /// What the connector declares of itself.
+    pub declared: Declared,
+    /// Shows what a user sees in the destination; looked at before and after `check`.
+    pub inventory: Option<Inventory>,
+    /// Seconds within which an operation has to exit after the end of its output.
+    pub exit_within_s: f64,
     /// Seconds within which `check` has to answer.
     pub check_within_s: f64,
     /// Seconds within which an acknowledgement is due.

@@ -1,76 +1,71 @@
-//! Configs that must not work, made from the one that does.
+//! Configs made from the working one: those that must not work, and those that say less.
+//!
+//! All are derived by what the spec's `connectionSpecification` says of each property, and tried
+//! against it, so that a config is what its note says and nothing else:
+//!
+//! - [`invalid`]: violates the spec in one way
+//! - [`unreachable`]: fits the spec, and points to where there is nothing
+//! - [`without_optionals`]: fits the spec, and says only what it has to
+//!
+//! A config that must not work needs no secrets that do. [`Canaries`] stand in for them: whoever
+//! prints one has leaked a secret, and no harm is done.
+//!
+//! Nothing is made from a config that violates the spec by itself, or from a spec that is no JSON
+//! Schema: what would come of it could not be told apart from what was there before.
 
-use serde_json::{Value, json};
+mod canaries;
+mod invalid;
+mod optionals;
+#[cfg(test)]
+mod shapes;
+mod site;
+#[cfg(test)]
+mod tests;
+mod unreachable;
 
-/// A config that violates the spec, and how.
+use jsonschema::Validator;
+use serde_json::Value;
+
+pub use canaries::{Canaries, Canary};
+pub use invalid::invalid;
+pub use optionals::without_optionals;
+pub use unreachable::unreachable;
+
+/// A host that no resolver may know: the domain is reserved for that.
+const NOWHERE: &str = "touchdown-unreachable.invalid";
+
+/// A config that must not work, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BadConfig {
-    /// In words: `required property "path" is missing`.
+    /// In words: `the required property "path" is missing`.
     pub note: String,
     /// The config.
     pub config: Value,
 }
 
-/// Configs that violate the spec, each in one way: a required property is missing, a property has
-/// another type. None where the spec has nothing that could be violated.
-#[must_use]
-pub fn invalid(working: &Value, connection_specification: &Value) -> Vec<BadConfig> {
-    let Ok(validator) = jsonschema::draft7::new(connection_specification) else {
-        return Vec::new();
-    };
-    let mut made = Vec::new();
-    made.extend(missing(working, connection_specification));
-    made.extend(mistyped(working, connection_specification));
-    made.retain(|bad| !validator.is_valid(&bad.config));
-    made
+/// The spec as a validator, if it is one and the config fits it.
+fn fitting(config: &Value, connection_specification: &Value) -> Option<Validator> {
+    let validator = jsonschema::draft7::new(connection_specification).ok()?;
+    validator.is_valid(config).then_some(validator)
 }
 
-fn missing(working: &Value, schema: &Value) -> Option<BadConfig> {
-    let required = schema["required"].as_array()?.iter().filter_map(Value::as_str);
-    let name = required.into_iter().find(|name| working.get(name).is_some())?;
-    let mut config = working.clone();
-    config.as_object_mut()?.shift_remove(name);
-    Some(BadConfig { note: format!("the required property {name:?} is missing"), config })
+/// Whether a schema accepts a value; one that is no schema does not.
+fn accepts(schema: &Value, value: &Value) -> bool {
+    jsonschema::draft7::new(schema).is_ok_and(|validator| validator.is_valid(value))
 }
 
-fn mistyped(working: &Value, schema: &Value) -> Option<BadConfig> {
-    let properties = schema["properties"].as_object()?;
-    let is = |name: &str, kind: &str| properties[name]["type"] == kind;
-    let (name, value) = working.as_object()?.keys().find_map(|name| {
-        properties.get(name)?;
-        if is(name, "string") || is(name, "boolean") {
-            Some((name.clone(), json!({"not": "this"})))
-        } else if is(name, "integer") || is(name, "number") || is(name, "object") {
-            Some((name.clone(), json!("not this")))
-        } else {
-            None
-        }
-    })?;
-    let mut config = working.clone();
-    config.as_object_mut()?.insert(name.clone(), value);
-    Some(BadConfig {
-        note: format!("the property {name:?} has another type than the spec's"),
-        config,
-    })
+/// The config with another value at a pointer.
+fn with(config: &Value, pointer: &str, value: Value) -> Option<Value> {
+    let mut config = config.clone();
+    *config.pointer_mut(pointer)? = value;
+    Some(config)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_config_breaks_one_rule_of_the_spec() {
-        let schema = json!({"type": "object", "required": ["host"], "properties": {
-            "host": {"type": "string"}, "port": {"type": "integer"}}});
-        let working = json!({"port": 1, "host": "h"});
-        let notes: Vec<_> = invalid(&working, &schema).into_iter().map(|bad| bad.note).collect();
-        assert_eq!(notes.len(), 2);
-        assert!(notes[0].contains("\"host\" is missing"));
-        assert!(notes[1].contains("\"port\""));
-    }
-
-    #[test]
-    fn a_spec_that_takes_everything_cannot_be_violated() {
-        assert_eq!(invalid(&json!({"a": 1}), &json!({"type": "object"})), []);
-    }
+/// The config without the property at a pointer.
+fn without(config: &Value, pointer: &str) -> Option<Value> {
+    let (parent, key) = pointer.rsplit_once('/')?;
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let mut config = config.clone();
+    config.pointer_mut(parent)?.as_object_mut()?.shift_remove(&key)?;
+    Some(config)
 }

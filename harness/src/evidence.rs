@@ -17,8 +17,9 @@ use crate::protocol::line::Line;
 use crate::protocol::message::{
     Body, ConnectionStatus, Descriptor, Message, StateKind, TraceError,
 };
-use crate::scenario::pack::Member;
-use crate::scenario::{SentBody, Step};
+use crate::scenario::capability::{Capability, Declared};
+use crate::scenario::pack::{Manner, Member};
+use crate::scenario::{Disturbance, Sent, SentBody, Status, Step};
 use crate::transcript::{Micros, Transcript};
 
 /// Why a launch was made: what it is asked, and what a right answer looks like.
@@ -39,8 +40,13 @@ pub enum Purpose {
     Write,
     /// `write` with a config that violates the spec: it has to fail.
     WriteInvalid,
-    /// `write` that is ended by us on purpose: killed, or asked to stop.
+    /// `write`s that need not succeed: ended by us on purpose, or refused; and those after them.
     WriteBroken,
+    /// `write` with a sync mode that the spec does not list.
+    WriteUndeclared,
+    /// `check` with a config that points nowhere and leaves out what is optional; where it
+    /// succeeds, `write` with that config.
+    CheckSparse,
     /// `spec` and `write` of an image under other conditions than usual.
     Image,
 }
@@ -51,8 +57,13 @@ impl Purpose {
     pub fn operation(self) -> Operation {
         match self {
             Self::Spec | Self::SpecInputHeldOpen | Self::Image => Operation::Spec,
-            Self::CheckWorking | Self::CheckInvalid | Self::CheckUnreachable => Operation::Check,
-            Self::Write | Self::WriteInvalid | Self::WriteBroken => Operation::Write,
+            Self::CheckWorking
+            | Self::CheckInvalid
+            | Self::CheckUnreachable
+            | Self::CheckSparse => Operation::Check,
+            Self::Write | Self::WriteInvalid | Self::WriteBroken | Self::WriteUndeclared => {
+                Operation::Write
+            }
         }
     }
 }
@@ -70,6 +81,26 @@ pub struct Evidence {
     pub members: Vec<Member>,
     /// Its launches, in order.
     pub launches: Vec<Launch>,
+    /// How its launches differed from the usual.
+    pub manner: Manner,
+    /// Whether the failure of its launches is told by those of its scenarios, run alone after it.
+    pub explained: bool,
+}
+
+impl Evidence {
+    /// The evidence of a trial without scenarios, launched as usual.
+    #[must_use]
+    pub fn new(trial: &str, purpose: Purpose, launches: Vec<Launch>) -> Self {
+        Self {
+            trial: trial.to_owned(),
+            purpose,
+            config_note: None,
+            members: Vec::new(),
+            launches,
+            manner: Manner::default(),
+            explained: false,
+        }
+    }
 }
 
 /// One launch: what was sent, what happened, and what had landed after it.
@@ -87,6 +118,8 @@ pub struct Launch {
     pub transcript: Transcript,
     /// What was read back after it; none where there is no read-back.
     pub landed: Vec<Landed>,
+    /// The check whose matter it is, where it carries a scenario that has one.
+    pub about: Option<String>,
     lines: OnceCell<Vec<Line>>,
     ledger: OnceCell<Ledger>,
 }
@@ -145,6 +178,7 @@ impl Launch {
             steps,
             transcript,
             landed: Vec::new(),
+            about: None,
             lines: OnceCell::new(),
             ledger: OnceCell::new(),
         }
@@ -202,7 +236,7 @@ impl Launch {
         self.steps.iter().any(|step| match step {
             Step::Message(sent) => matches!(sent.body, SentBody::Record(_)),
             Step::Bulk(_) => true,
-            Step::Gate | Step::Disturb(_) => false,
+            _ => false,
         })
     }
 
@@ -231,6 +265,11 @@ impl Launch {
         }
     }
 
+    /// Whether it failed by what came, and not by its exit code alone.
+    pub fn failed(&self) -> bool {
+        !self.succeeded() && (!self.everything_came() || self.errors().next().is_some())
+    }
+
     /// How it ended, in words, with what it told of an error.
     pub fn describe_end(&self) -> String {
         let end = self.transcript.end.describe();
@@ -244,6 +283,50 @@ impl Launch {
                 None => end,
             },
         }
+    }
+
+    /// Whether it succeeded, and was not broken off: SIGTERM may well be answered by exit code 0,
+    /// which says nothing of what was sent before it.
+    pub fn completed(&self) -> bool {
+        self.succeeded() && !self.broken_off()
+    }
+
+    /// Whether we ended it on purpose: by a signal, or by reading its output no longer.
+    pub fn broken_off(&self) -> bool {
+        let closed = |one| one == Disturbance::CloseOutput;
+        self.transcript.end.killed.is_some()
+            || self.asked_to_stop().is_some()
+            || self.disturbances().any(closed)
+    }
+
+    /// When it was asked to end by SIGTERM; none where it had ended by itself before.
+    pub fn asked_to_stop(&self) -> Option<Micros> {
+        let end = &self.transcript.end;
+        let is_stop = |step: &Step| matches!(step, Step::Disturb(Disturbance::Stop));
+        let (_, at) = self.begun().find(|(step, _)| is_stop(step))?;
+        // Nothing is written after the signal: input that was refused was refused before it.
+        (end.stdin_refused.is_none() && at <= end.exited).then_some(at)
+    }
+
+    /// What was done to it: disturbances that its input got to.
+    pub fn disturbances(&self) -> impl Iterator<Item = Disturbance> {
+        self.begun().filter_map(|(step, _)| match step {
+            Step::Disturb(disturbance) => Some(*disturbance),
+            _ => None,
+        })
+    }
+
+    /// The steps that were begun, each with its time.
+    pub fn begun(&self) -> impl Iterator<Item = (&Step, Micros)> {
+        self.steps.iter().zip(self.transcript.written.iter().copied())
+    }
+
+    /// The source's words on the streams that were sent.
+    pub fn statuses_sent(&self) -> impl Iterator<Item = &Status> {
+        self.begun().filter_map(|(step, _)| match step {
+            Step::Message(Sent { body: SentBody::Status(status), .. }) => Some(status),
+            _ => None,
+        })
     }
 
     /// Whether it answered with any protocol message at all.
@@ -261,6 +344,9 @@ pub struct Facts {
     pub spec_again: Option<Value>,
     /// The answer of `check` to the working config.
     pub check: Option<ConnectionStatus>,
+    /// The answer of `check` to a config that points nowhere.
+    #[serde(default)]
+    pub unreachable: Option<ConnectionStatus>,
     /// Whether rows were read back.
     pub readback: bool,
     /// Pointers of the config's secrets that were searched for in all output.
@@ -270,10 +356,39 @@ pub struct Facts {
     /// What is known of the image; none for a command.
     #[serde(default)]
     pub image: Option<ImageFacts>,
+    /// Whether a plain write of records has succeeded.
+    #[serde(default)]
+    pub writes_work: bool,
+    /// What the connector declares of itself.
+    #[serde(default)]
+    pub declared: Declared,
+    /// What there was more after `check` than before it, or why that is not known; none where
+    /// nobody looked.
+    #[serde(default)]
+    pub residue: Option<Result<Vec<String>, String>>,
+    /// Scenarios that were left out, and why.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+    /// Within how many seconds of the end of its output an operation has to exit.
+    #[serde(default)]
+    pub exit_within_s: f64,
     /// Within how many seconds `check` has to answer.
     pub check_within_s: f64,
     /// Within how many seconds of a sync the first acknowledgement is due.
     pub ack_within_s: f64,
+}
+
+/// A scenario that was not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The scenario.
+    pub scenario: String,
+    /// The check whose matter it is.
+    pub about: Option<String>,
+    /// What the connector would have to declare.
+    pub needs: Vec<Capability>,
+    /// Why it was not run.
+    pub why: String,
 }
 
 /// What a run knows of an image, beside what its launches showed.
@@ -325,5 +440,50 @@ impl Facts {
     #[must_use]
     pub fn connection_specification(&self) -> Option<&Value> {
         self.spec.as_ref()?.get("connectionSpecification")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{ERROR, write};
+
+    #[test]
+    fn broken_off_is_what_we_ended_on_purpose() {
+        for (script, broken_off, completed) in [
+            ("", false, true),
+            ("! exit 1", false, false),
+            ("! signal 9", false, false),
+            ("! stopped 60", false, false),
+            ("~ kill\n! killed", true, false),
+            (
+                r#"~ {"disturb":{"kill-at-states":1}}
+                ! killed"#,
+                true,
+                false,
+            ),
+            // It had ended by itself before that.
+            ("~ kill\n! exit 1", false, false),
+            ("x~ kill\n! exit 1", false, false),
+            ("~ stop\n! refused 1", false, false),
+            ("x~ stop\n! refused 0", false, true),
+            // However it answers.
+            ("~ stop\n! signal 15", true, false),
+            ("~ stop\n! exit 143", true, false),
+            ("~ stop\n! exit 0", true, false),
+            ("~ close-output\n! exit 1", true, false),
+            ("~ close-output", true, false),
+            ("x~ close-output\n! exit 1", false, false),
+        ] {
+            let launch = write(script);
+            assert_eq!(
+                (launch.broken_off(), launch.completed()),
+                (broken_off, completed),
+                "{script}"
+            );
+        }
+        assert!(!write(&format!("> {ERROR}")).completed());
+        let mut crashed = write("~ stop\n! exit 1");
+        crashed.transcript.end.exited = 1;
+        assert!(!crashed.broken_off());
     }
 }

@@ -270,7 +270,7 @@ fn sent_states(launch: &Launch) -> Vec<SentState> {
         .zip(launch.transcript.written.iter().copied().map(Some).chain(std::iter::repeat(None)))
     {
         match step {
-            Step::Gate | Step::Disturb(_) => {}
+            Step::Gate | Step::Disturb(_) | Step::Raw(_) | Step::Pace(_) | Step::Replay => {}
             Step::Message(message) => match &message.body {
                 SentBody::Record(record) => {
                     let (since, all) = counts.entry(record.stream.clone()).or_default();
@@ -290,7 +290,7 @@ fn sent_states(launch: &Launch) -> Vec<SentState> {
                     let state = state.clone();
                     sent.push(SentState { state, at, records, before_records, came: vec![] });
                 }
-                SentBody::Other => {}
+                SentBody::Status(_) | SentBody::Other => {}
             },
             Step::Bulk(bulk) => {
                 for nth in 0..bulk.states() {
@@ -312,9 +312,9 @@ fn sent_states(launch: &Launch) -> Vec<SentState> {
                     });
                 }
                 let (since, all) = counts.entry(bulk.stream.clone()).or_default();
-                *since += bulk.records - bulk.states() * bulk.state_every;
-                *all += bulk.records;
-                since_global += bulk.records;
+                *since += bulk.sent() - bulk.states() * bulk.state_every;
+                *all += bulk.sent();
+                since_global += bulk.sent();
                 any = true;
             }
         }

@@ -16,6 +16,7 @@
 //! | [`protocol`] | messages, the catalog, the protocol's schema, exact JSON |
 //! | [`scenario`] | what is sent; packing into few launches |
 //! | [`model`], [`compare`] | what must have landed, and how it differs from what has |
+//! | [`bounds`], [`aftermath`] | the same for syncs that did not all succeed |
 //! | [`subject`], [`readback`] | starting the destination; reading back its rows |
 //! | [`transcript`], [`evidence`], [`ledger`] | what happened; which state belongs to which |
 //! | [`checks`] | one row a rule: the registry |
@@ -23,6 +24,8 @@
 //! | [`event`], [`report`], [`folder`] | what is told, and how; what is kept of a failure |
 //! | [`cli`] | one file a subcommand |
 
+pub mod aftermath;
+pub mod bounds;
 pub mod checks;
 pub mod cli;
 pub mod compare;

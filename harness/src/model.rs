@@ -50,7 +50,7 @@ pub struct Origin {
     /// The sync, from 0.
     pub sync: usize,
     /// The generation that its stream had in that sync.
-    generation: i64,
+    pub generation: i64,
 }
 
 /// A row as it was sent.
@@ -149,7 +149,7 @@ fn sent<'a>(stream: &Descriptor, steps: &'a [Step], origin: Origin) -> Vec<Part<
                 }
             }
             Step::Bulk(bulk) if bulk.stream == *stream => parts.push(Part::Bulk(bulk, origin)),
-            Step::Bulk(_) | Step::Gate | Step::Disturb(_) => {}
+            _ => {}
         }
     }
     parts
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn the_model_agrees_with_every_table_written_by_hand() {
         let mut compared = 0;
-        for scenario in load::built_in().unwrap() {
+        for scenario in load::built_in().unwrap().iter().filter(|scenario| !scenario.breaks) {
             for last in 0..scenario.syncs.len() {
                 let syncs: Vec<Input> = scenario.syncs[..=last]
                     .iter()
@@ -290,7 +290,12 @@ mod tests {
                     .iter()
                     .flat_map(|sync| sync.streams.streams.iter().map(ConfiguredStream::descriptor))
                     .collect();
-                for stream in streams {
+                // Nobody writes down the rows of a recipe.
+                let by_recipe = |stream: &Descriptor| {
+                    let steps = syncs.iter().flat_map(|(_, steps)| *steps);
+                    steps.into_iter().any(|s| matches!(s, Step::Bulk(b) if b.stream == *stream))
+                };
+                for stream in streams.into_iter().filter(|stream| !by_recipe(stream)) {
                     let mut model: Vec<String> =
                         expected(&stream, &syncs).rows().map(|(row, _)| canonical(&row)).collect();
                     let mut by_hand: Vec<String> = scenario.syncs[last]

@@ -60,12 +60,8 @@ impl Secrets {
     /// The secrets of a config, by what the spec's `connectionSpecification` marks.
     #[must_use]
     pub fn of(config: &Value, connection_specification: &Value) -> Self {
-        let mut found = Vec::new();
-        find(config, connection_specification, "", &mut found);
-        found.sort();
-        found.dedup();
         let mut all = Self::default();
-        for (pointer, value) in found {
+        for (pointer, value) in marked(config, connection_specification) {
             if value.len() < SHORTEST {
                 all.short.push(pointer);
             } else {
@@ -212,11 +208,21 @@ pub fn can_mark(connection_specification: &Value) -> bool {
     })
 }
 
+/// Pointers and values of all secrets of a config, in order.
+pub(crate) fn marked(config: &Value, connection_specification: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    find(config, connection_specification, "", &mut found);
+    found.sort();
+    found.dedup();
+    found
+}
+
 fn marker(pointer: &str) -> String {
     format!("{MARKER}{pointer}]")
 }
 
-fn step(pointer: &str, key: &str) -> String {
+/// The pointer to a property of what another points to.
+pub(crate) fn step(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 

@@ -1,10 +1,14 @@
 //! A session: carries out a plan, judges what came of it, and tells of both.
 
 mod conditions;
+mod jobs;
 mod keep;
+mod replay;
 mod runner;
+mod undeclared;
 mod ways;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::io;
@@ -15,18 +19,18 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::checks;
+use crate::checks::{self, Check};
 use crate::config::Plan;
 use crate::configs;
 use crate::event::{Event, Outcome, Report, Row, SubjectInfo, Trouble};
-use crate::evidence::{Evidence, Facts, Purpose};
+use crate::evidence::{Evidence, Facts, Launch, LeftOut, Purpose};
 use crate::judging::{self, Judged};
 use crate::protocol::Operation;
-use crate::protocol::catalog::SyncMode;
+use crate::protocol::message::ConnectionStatus;
+use crate::readback::inventory;
 use crate::redact::Secrets;
-use crate::scenario::names::Names;
+use crate::scenario::Scenario;
 use crate::scenario::pack::{self, Trial};
-use crate::scenario::{Scenario, Step};
 use crate::subject::image::Image;
 use crate::subject::{INTERRUPTED, LaunchError, Subject};
 use runner::{Job, Runner};
@@ -61,6 +65,8 @@ pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
         runner: &runner,
         facts: Facts {
             readback: plan.readback.is_some(),
+            declared: plan.declared.clone(),
+            exit_within_s: plan.exit_within_s,
             check_within_s: plan.check_within_s,
             ack_within_s: plan.ack_within_s,
             ..Facts::default()
@@ -72,6 +78,12 @@ pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
     let report = session.conclude(trouble, start);
     listener(&Event::Finished(&report));
     Ok(report)
+}
+
+/// Whether a plain write of records has succeeded.
+fn writes(evidence: &Evidence) -> bool {
+    let works = |launch: &Launch| launch.sends_records() && launch.succeeded();
+    evidence.purpose == Purpose::Write && evidence.launches.iter().any(works)
 }
 
 /// What a launch that came to nothing comes to: one that was broken off by the user is no fault of
@@ -100,28 +112,19 @@ impl Session<'_> {
             return Ok(Some(trouble));
         }
         self.secrets();
-        let checks = self.check_jobs()?;
-        let names = &self.plan.names;
+        let mut jobs = self.jobs()?;
         let scenarios = self.fitting();
-        let mut jobs = checks;
-        if self.plan.config.is_some() && self.plan.wants(checks::WRITES) {
-            for trial in pack::pack(&scenarios, names, self.plan.seed)? {
-                let broken =
-                    trial.syncs.iter().flat_map(|sync| &sync.steps).any(
-                        |step| matches!(step, Step::Disturb(disturbance) if disturbance.ends()),
-                    );
-                let purpose = if broken { Purpose::WriteBroken } else { Purpose::Write };
-                jobs.push(Job::write(purpose, trial));
-            }
-            jobs.extend(self.failing_write(&scenarios)?);
+        if let Some(trouble) = self.look_around_check(&mut jobs) {
+            return Ok(Some(trouble));
         }
         let trouble = self.carry_out(jobs);
-        self.facts.check = self
-            .evidence
-            .iter()
-            .find(|evidence| evidence.purpose == Purpose::CheckWorking)
-            .and_then(|evidence| evidence.launches.first()?.statuses().next())
-            .map(|(_, status)| status.clone());
+        self.facts.check = self.answer(Purpose::CheckWorking);
+        self.facts.unreachable = self.answer(Purpose::CheckUnreachable);
+        self.facts.writes_work = self.evidence.iter().any(writes);
+        let trouble = match trouble {
+            Some(trouble) => Some(trouble),
+            None => self.sparse_write()?,
+        };
         let trouble = match trouble {
             Some(trouble) => Some(trouble),
             None => self.split(&scenarios)?,
@@ -133,12 +136,34 @@ impl Session<'_> {
         Ok(trouble.or(INTERRUPTED.load(Ordering::SeqCst).then_some(Trouble::Interrupted)))
     }
 
+    /// Where an inventory can be taken, runs `check` by itself, and looks what it has left behind.
+    fn look_around_check(&mut self, jobs: &mut Vec<Job>) -> Option<Trouble> {
+        let plan = self.plan;
+        let (inventory, config) = (plan.inventory.as_ref()?, plan.config.as_ref()?);
+        let at = jobs.iter().position(|job| job.purpose == Purpose::CheckWorking)?;
+        let check = jobs.remove(at);
+        let before = inventory.take(&config.path);
+        let trouble = self.carry_out(vec![check]);
+        let left = before.and_then(|before| Ok((before, inventory.take(&config.path)?)));
+        self.facts.residue = Some(left.map(|(before, after)| inventory::more(&before, &after)));
+        trouble
+    }
+
+    /// What `check` has answered.
+    fn answer(&self, purpose: Purpose) -> Option<ConnectionStatus> {
+        let evidence = self.evidence.iter().find(|evidence| evidence.purpose == purpose)?;
+        evidence.launches.first()?.statuses().next().map(|(_, status)| status.clone())
+    }
+
     /// Runs jobs, so many at a time, and keeps their evidence in the order of the jobs. A launch
     /// that cannot be made ends it: what it would have shown was not seen.
     fn carry_out(&mut self, jobs: Vec<Job>) -> Option<Trouble> {
         self.runner.plan(jobs.iter().map(Job::launches).sum());
         let count = jobs.len();
-        let queue = Mutex::new(jobs.into_iter().enumerate());
+        // What takes the most launches, one after the other, is begun first.
+        let mut queue: Vec<_> = jobs.into_iter().enumerate().collect();
+        queue.sort_by_key(|(_, job)| Reverse(job.launches()));
+        let queue = Mutex::new(queue.into_iter());
         let done = Mutex::new(Vec::with_capacity(count));
         let failed = Mutex::new(None);
         let work = || {
@@ -146,6 +171,12 @@ impl Session<'_> {
                 let is_failed = failed.lock().is_ok_and(|failed| failed.is_some());
                 if is_failed || INTERRUPTED.load(Ordering::SeqCst) {
                     return;
+                }
+                // Where no write works, one that is refused tells nothing.
+                let works =
+                    || done.lock().is_ok_and(|done| done.iter().any(|(_, one)| writes(one)));
+                if job.purpose == Purpose::WriteUndeclared && !works() {
+                    continue;
                 }
                 match (self.runner.run(job), done.lock(), failed.lock()) {
                     (Ok(evidence), Ok(mut done), _) => done.push((nth, evidence)),
@@ -210,95 +241,39 @@ impl Session<'_> {
         let secrets = configs
             .map(|config| Secrets::of(&config.value, schema))
             .fold(Secrets::default(), Secrets::and);
+        // What stands in for a secret in a config that must not work is a secret there.
+        let canaries = self.plan.config.iter().map(|config| {
+            Secrets::of(&configs::Canaries::plant(&config.value, schema).config, schema)
+        });
+        self.runner.know(canaries.fold(secrets.clone(), Secrets::and));
         self.facts.secrets = secrets.searched();
-        self.facts.short_secrets.clone_from(&secrets.short);
-        self.runner.know(secrets);
+        self.facts.short_secrets = secrets.short;
     }
 
-    fn check_jobs(&mut self) -> Result<Vec<Job>, SessionError> {
-        let Some(config) = &self.plan.config else {
-            return Ok(Vec::new());
+    /// Where a config that points nowhere, and leaves out what is optional, was called working: a
+    /// write with it, to see whether it is.
+    fn sparse_write(&mut self) -> Result<Option<Trouble>, SessionError> {
+        let succeeded = |launch: &Launch| {
+            launch.statuses().next().is_some_and(|(_, status)| status.status == "SUCCEEDED")
         };
-        let mut jobs = Vec::new();
-        if self.plan.wants(checks::CHECK_WORKING) || self.plan.wants(checks::WRITE) {
-            jobs.push(Job::bare("check", Purpose::CheckWorking));
-        }
-        if let Some(schema) = self.facts.connection_specification() {
-            for (nth, bad) in configs::invalid(&config.value, schema).into_iter().enumerate() {
-                let id = format!("check-invalid-{}", nth + 1);
-                let path = self.runner.write_config(&id, &bad.config)?;
-                let mut job = Job::bare(&id, Purpose::CheckInvalid);
-                job.config = Some(path.clone());
-                job.note = Some(bad.note);
-                jobs.push(job);
-                self.bad_configs.push((id, path, bad.config));
+        let sparse = self.evidence.iter().position(|evidence| {
+            evidence.purpose == Purpose::CheckSparse && evidence.launches.iter().any(succeeded)
+        });
+        let Some(sparse) = sparse else { return Ok(None) };
+        let scenarios = self.fitting();
+        let Some(trial) = self.smallest(&scenarios, "sparse")? else { return Ok(None) };
+        let id = &self.evidence[sparse].trial;
+        let config = self.bad_configs.iter().find(|(of, ..)| of == id).map(|(_, path, _)| path);
+        let mut job = Job::write(Purpose::CheckSparse, Trial { members: vec![], ..trial });
+        job.config = config.cloned();
+        self.runner.plan(1);
+        match self.runner.run(job) {
+            Ok(written) => {
+                self.evidence[sparse].launches.extend(written.launches);
+                Ok(None)
             }
+            Err(error) => Ok(Some(trouble(&error))),
         }
-        if let Some(unreachable) = &self.plan.unreachable {
-            let mut job = Job::bare("check-unreachable", Purpose::CheckUnreachable);
-            job.config = Some(unreachable.path.clone());
-            job.note = Some("it points nowhere".to_owned());
-            self.bad_configs.push((
-                job.id.clone(),
-                unreachable.path.clone(),
-                unreachable.value.clone(),
-            ));
-            jobs.push(job);
-        }
-        jobs.retain(|job| job.purpose == Purpose::CheckWorking || self.plan.wants(&[job.purpose]));
-        Ok(jobs)
-    }
-
-    /// A write that has to fail: the smallest scenario with a config that violates the spec.
-    fn failing_write(&self, scenarios: &[Scenario]) -> Result<Option<Job>, SessionError> {
-        let Some((_, path, _)) = self.bad_configs.iter().find(|(id, ..)| id.contains("invalid"))
-        else {
-            return Ok(None);
-        };
-        Ok(self.smallest(scenarios, "invalid")?.map(|trial| {
-            let id = "write-invalid".to_owned();
-            let trial = Trial { id, members: vec![], ..trial };
-            let mut job = Job::write(Purpose::WriteInvalid, trial);
-            job.config = Some(path.clone());
-            job
-        }))
-    }
-
-    /// One sync of the scenario that sends the least, under names apart.
-    fn smallest(&self, scenarios: &[Scenario], apart: &str) -> Result<Option<Trial>, SessionError> {
-        let undisturbed = |scenario: &&Scenario| scenario.disturbances().next().is_none();
-        let Some(smallest) = scenarios
-            .iter()
-            .filter(undisturbed)
-            .filter(|scenario| !scenario.syncs[0].steps.is_empty())
-            .min_by_key(|scenario| scenario.syncs[0].steps.len())
-        else {
-            return Ok(None);
-        };
-        let mut one = smallest.clone();
-        one.syncs.truncate(1);
-        Ok(pack::pack(&[one], &self.apart(apart), 0)?.pop())
-    }
-
-    /// Names beside the run's own, for a trial that must not meet the others.
-    fn apart(&self, tail: &str) -> Names {
-        Names { run: format!("{}_{tail}", self.plan.names.run), ..self.plan.names.clone() }
-    }
-
-    /// Whether the spec lists a sync mode; a spec that lists none is asked for all.
-    fn offers(&self, mode: SyncMode) -> bool {
-        let modes = self.facts.modes();
-        modes.is_empty() || modes.contains(&mode)
-    }
-
-    /// The scenarios that are wanted and that the connector can do.
-    fn fitting(&self) -> Vec<Scenario> {
-        let wanted = |scenario: &&Scenario| self.plan.selection.scenario(&scenario.id);
-        let can = |scenario: &&Scenario| {
-            let mut streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
-            streams.all(|stream| self.offers(stream.destination_sync_mode))
-        };
-        self.plan.scenarios.iter().filter(wanted).filter(can).cloned().collect()
     }
 
     /// Where scenarios that travelled together failed, each is run alone, so that one of them
@@ -307,11 +282,10 @@ impl Session<'_> {
         let failed = self.evidence.iter().position(|evidence| {
             evidence.purpose == Purpose::Write
                 && evidence.members.len() > 1
-                && evidence.launches.iter().any(|launch| {
-                    launch.transcript.end.stopped.is_none()
-                        && !launch.succeeded()
-                        && !launch.everything_came()
-                })
+                && evidence
+                    .launches
+                    .iter()
+                    .any(|launch| launch.transcript.end.stopped.is_none() && launch.failed())
         });
         let Some(failed) = failed else { return Ok(None) };
         let members: HashSet<String> =
@@ -325,7 +299,11 @@ impl Session<'_> {
         }
         // What landed is judged by the scenarios alone.
         self.evidence[failed].members.clear();
-        Ok(self.carry_out(jobs))
+        let before = self.evidence.len();
+        let trouble = self.carry_out(jobs);
+        let failed_alone = |evidence: &Evidence| evidence.launches.iter().any(Launch::failed);
+        self.evidence[failed].explained = self.evidence[before..].iter().any(failed_alone);
+        Ok(trouble)
     }
 
     fn conclude(self, trouble: Option<Trouble>, start: Instant) -> Report {
@@ -335,7 +313,9 @@ impl Session<'_> {
         let mut judged = judging::judge(&self.evidence, &self.facts, &wanted, &places);
         self.explain_gaps(&mut judged, trouble.as_ref());
         let trouble = trouble.or_else(|| {
-            judged.readback_errors.first().map(|error| Trouble::Readback(error.clone()))
+            let inventory = self.facts.residue.as_ref().and_then(|left| left.as_ref().err());
+            let inventory = inventory.map(|why| format!("the inventory: {why}"));
+            judged.readback_errors.first().cloned().or(inventory).map(Trouble::Readback)
         });
         // Verdicts are worth more than the folder that they could not be kept in.
         let (kept, unkept) = match places.keep(&judged) {
@@ -391,6 +371,15 @@ impl Session<'_> {
         }
     }
 
+    /// A scenario that was left out and would have shown this.
+    fn left_out_for(&self, check: &Check) -> Option<&LeftOut> {
+        let needs = checks::needs(check);
+        self.facts.left_out.iter().find(|left_out| {
+            left_out.about.as_deref() == Some(check.id)
+                || needs.is_some_and(|needs| left_out.needs.contains(&needs))
+        })
+    }
+
     fn explain_gap(&self, row: &mut Row) {
         let Some(check) = checks::find(&row.check) else {
             return;
@@ -402,6 +391,17 @@ impl Session<'_> {
         } else if check.on == [Purpose::Image] && self.plan.subject.image().is_none() {
             row.outcome = Outcome::NotApplicable;
             "the destination is no image".to_owned()
+        } else if let Some(left_out) = self.left_out_for(check) {
+            row.outcome = Outcome::NotApplicable;
+            left_out.why.clone()
+        } else if check.on == [Purpose::CheckSparse] {
+            row.outcome = Outcome::NotApplicable;
+            "no config that points nowhere has something optional to leave out".to_owned()
+        } else if check.on == [Purpose::WriteUndeclared] && self.unlisted().is_none() {
+            row.outcome = Outcome::NotApplicable;
+            "the spec lists every sync mode, or none".to_owned()
+        } else if check.on == [Purpose::WriteUndeclared] {
+            "no write with a mode that the spec lists succeeded".to_owned()
         } else if check.on == [Purpose::CheckUnreachable] {
             "give --unreachable-config FILE: it fits the spec and points nowhere".to_owned()
         } else if looks_at(Purpose::CheckInvalid) && !looks_at(Purpose::CheckWorking) {

@@ -116,8 +116,11 @@ pub struct End {
     pub stdin_closed: Option<Micros>,
     /// When the subject was found to have closed its input before that.
     pub stdin_refused: Option<Micros>,
-    /// When stdout reached its end.
+    /// When stdout reached its end, or was closed by us where the scenario asks for that.
     pub stdout_closed: Option<Micros>,
+    /// When it was killed as the scenario asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub killed: Option<Micros>,
     /// When the process ended.
     pub exited: Micros,
     /// Its exit code, if it exited.
@@ -133,8 +136,8 @@ pub struct End {
     pub left_behind: Vec<String>,
     /// User and system time, in seconds.
     pub cpu_s: f64,
-    /// The largest resident set, in bytes; never less than ours was at the launch. 0 where it is
-    /// not known: of a container.
+    /// The largest resident set, in bytes, with all that it started; looked at every few
+    /// milliseconds. 0 where it is not known: of a container, or of a launch that was too short.
     pub peak_rss: u64,
 }
 

@@ -56,6 +56,8 @@ pub fn recipe() -> Bulk {
         state_every: 0,
         first_state_id: None,
         line: LINE,
+        state_line: 0,
+        skip: 0,
     }
 }
 

@@ -62,7 +62,8 @@ impl Input {
     fn make(folder: &Path) -> anyhow::Result<Self> {
         let mut scenarios = load::from_folder(&benchmarks())?;
         scenarios.retain(|scenario| scenario.id == SCENARIO);
-        let names = Names { run: "touchdown_20260101_000000".into(), namespaces: true };
+        let run = "touchdown_20260101_000000".into();
+        let names = Names { run, namespaces: true, default: false };
         let trial = pack(&scenarios, &names, 0)?.pop();
         let sync = trial.and_then(|mut trial| trial.syncs.pop());
         let PackedSync { catalog, steps, .. } = sync.context("the benchmark has no sync")?;
@@ -74,7 +75,8 @@ impl Input {
             match step {
                 Step::Message(sent) => writeln!(file, "{}", sent.line)?,
                 Step::Bulk(bulk) => bulk.write(|bytes, _| file.write_all(bytes))?,
-                Step::Gate | Step::Disturb(_) => {}
+                Step::Raw(text) => file.write_all(text.as_bytes())?,
+                Step::Gate | Step::Disturb(_) | Step::Pace(_) | Step::Replay => {}
             }
         }
         // What is still on its way to the disk would get in the way of the destination's own.

@@ -113,11 +113,35 @@ pub const CHECKS: &[Check] = &[
         proved_by: "write-forbidden",
         companions: &["write-no-records"],
         on: WRITE,
-        judge: Judge::Launch(passes_write_fails),
+        judge: Judge::Trial(passes_write_fails),
+    },
+    Check {
+        id: "check-defaults-differ",
+        level: Level::Should,
+        since: "0.1.0",
+        summary: "check and write take the same defaults for what is left out",
+        platform: "saves a config with which every sync fails",
+        docs: include_str!("docs/check-defaults-differ.md"),
+        proved_by: "check-own-default",
+        companions: &[],
+        on: &[Purpose::CheckSparse],
+        judge: Judge::Trial(defaults_differ),
+    },
+    Check {
+        id: "check-leaves-residue",
+        level: Level::Should,
+        since: "0.1.0",
+        summary: "check leaves nothing behind that a user sees as data",
+        platform: "shows users a table of a test that they know nothing of",
+        docs: include_str!("docs/check-leaves-residue.md"),
+        proved_by: "check-leaves-table",
+        companions: &[],
+        on: CHECK_WORKING,
+        judge: Judge::Launch(leaves_residue),
     },
 ];
 
-/// Every `check`.
+/// Every `check` with a config that is complete.
 const CHECKS_ALL: &[Purpose] =
     &[Purpose::CheckWorking, Purpose::CheckInvalid, Purpose::CheckUnreachable];
 
@@ -219,9 +243,24 @@ fn slow(launch: &Launch, facts: &Facts) -> Verdict {
     Verdict::Fail(vec![Finding::on_end(message, launch)])
 }
 
-fn passes_write_fails(launch: &Launch, facts: &Facts) -> Verdict {
-    // Old states have a check of their own, whose rule is no more than advice.
-    if !launch.sends_records() || launch.sends_legacy_states() {
+fn passes_write_fails(evidence: &Evidence, facts: &Facts) -> Verdict {
+    // Where it has failed in company, and alone in a scenario, that one tells it.
+    if evidence.explained {
+        return Verdict::Elsewhere;
+    }
+    let judge = |(nth, launch): (usize, &Launch)| match write_fails(launch, facts) {
+        Verdict::Fail(findings) => Verdict::Fail(
+            findings.into_iter().map(|one| Finding { launch: Some(nth), ..one }).collect(),
+        ),
+        verdict => verdict,
+    };
+    evidence.launches.iter().enumerate().map(judge).fold(Verdict::Elsewhere, Verdict::and)
+}
+
+fn write_fails(launch: &Launch, facts: &Facts) -> Verdict {
+    // Old states have a check of their own, whose rule is no more than advice; and so has what a
+    // scenario is about.
+    if !launch.sends_records() || launch.sends_legacy_states() || launch.about.is_some() {
         return Verdict::Elsewhere;
     }
     match &facts.check {
@@ -234,11 +273,70 @@ fn passes_write_fails(launch: &Launch, facts: &Facts) -> Verdict {
     if launch.everything_came() {
         return Verdict::inconclusive("all states came: how it ended is another check's matter");
     }
-    if matches!(launch.transcript.end.stopped, Some(Stop::TimeLimit(_) | Stop::Interrupted)) {
-        return Verdict::inconclusive("it did not end by itself: see hangs");
+    match launch.transcript.end.stopped {
+        Some(Stop::TimeLimit(_)) => {
+            return Verdict::inconclusive("it did not end by itself: see hangs");
+        }
+        Some(Stop::Interrupted) => return Verdict::inconclusive("the run was interrupted"),
+        _ => {}
     }
     let message = "check SUCCEEDED, and a write with the same config failed";
     Verdict::Fail(vec![Finding::on_end(message, launch)])
+}
+
+fn all_states_came(launch: &Launch) -> bool {
+    launch.ledger().sent.iter().all(|sent| !sent.came.is_empty())
+}
+
+fn defaults_differ(evidence: &Evidence, facts: &Facts) -> Verdict {
+    if facts.unreachable.as_ref().is_some_and(|status| status.status == "SUCCEEDED") {
+        return Verdict::inconclusive(
+            "check SUCCEEDED with nothing left out, too: see check-unreachable-succeeded",
+        );
+    }
+    let Some(checked) = evidence.launches.first() else { return Verdict::Elsewhere };
+    let note = evidence.config_note.as_deref().unwrap_or("what is optional is left out");
+    let Some((at, status)) = checked.statuses().next() else {
+        return Verdict::inconclusive("no status could be read: see check-failure-crashes");
+    };
+    if status.status != "SUCCEEDED" {
+        return Verdict::Pass;
+    }
+    match evidence.launches.get(1) {
+        None => Verdict::inconclusive("check SUCCEEDED, and no write was tried with that config"),
+        Some(write) if write.succeeded() && all_states_came(write) => Verdict::Pass,
+        Some(write) if write.transcript.end.stopped == Some(Stop::Interrupted) => {
+            Verdict::inconclusive("the run was interrupted")
+        }
+        Some(write) => {
+            let message =
+                format!("check SUCCEEDED although {note}, and a write with that config failed");
+            let mut finding = Finding::on_stdout(message, checked, at);
+            finding.evidence = format!("{}; write: {}", finding.evidence, write.describe_end());
+            Verdict::Fail(vec![Finding { launch: Some(0), ..finding }])
+        }
+    }
+}
+
+fn leaves_residue(launch: &Launch, facts: &Facts) -> Verdict {
+    match &facts.residue {
+        None => Verdict::not_applicable(
+            "nobody looked at what there is before and after it: give --inventory COMMAND",
+        ),
+        Some(Err(why)) => Verdict::inconclusive(format!("the inventory: {why}")),
+        Some(Ok(more)) if more.is_empty() && !launch.everything_came() => {
+            Verdict::inconclusive("check did not succeed: it may not have come to its probe")
+        }
+        Some(Ok(more)) => Verdict::from_findings(
+            more.iter()
+                .map(|thing| {
+                    let message = "there is more after check than before it";
+                    let evidence = format!("{thing}, after {}", launch.describe_end());
+                    Finding::new(message, evidence)
+                })
+                .collect(),
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub const CHECKS: &[Check] = &[
         platform: "shows twice as many rows as the source has",
         docs: include_str!("docs/data-duplicated.md"),
         proved_by: "flush-twice",
-        companions: &[],
+        companions: &["killed-then-stuck"],
         on: WRITE,
         judge: Judge::Landed(Kind::Duplicated),
     },
@@ -57,7 +57,7 @@ pub const CHECKS: &[Check] = &[
         platform: "shows rows that the source never had",
         docs: include_str!("docs/data-invented.md"),
         proved_by: "header-row",
-        companions: &[],
+        companions: &["killed-then-stuck"],
         on: WRITE,
         judge: Judge::Landed(Kind::Invented),
     },
@@ -69,7 +69,7 @@ pub const CHECKS: &[Check] = &[
         platform: "loses all earlier syncs with each new one",
         docs: include_str!("docs/append-replaced-data.md"),
         proved_by: "append-truncates",
-        companions: &[],
+        companions: &["killed-then-stuck"],
         on: WRITE,
         judge: Judge::Landed(Kind::AppendReplaced),
     },
@@ -105,7 +105,7 @@ pub const CHECKS: &[Check] = &[
         platform: "shows old versions of rows beside the new ones",
         docs: include_str!("docs/dedup-kept-duplicates.md"),
         proved_by: "dedup-within-batch",
-        companions: &[],
+        companions: &["dedup-ignored-delete"],
         on: WRITE,
         judge: Judge::Landed(Kind::DedupKept),
     },
@@ -160,6 +160,14 @@ pub struct Seen {
     result: Result<Comparison, Doubt>,
 }
 
+impl Seen {
+    /// The kinds of difference that it shows.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let comparison = self.result.as_ref().ok();
+        comparison.into_iter().flat_map(|it| it.differences.iter().map(|one| one.kind))
+    }
+}
+
 /// Why a stream could not be compared.
 enum Doubt {
     SyncFailed(String),
@@ -168,22 +176,35 @@ enum Doubt {
 
 /// Compares all that a scenario has landed with the model.
 #[must_use]
-pub fn see(evidence: &Evidence, member: &Member) -> Vec<Seen> {
+pub fn see(evidence: &Evidence, member: &Member, facts: &Facts) -> Vec<Seen> {
     let syncs: Vec<Input> =
         evidence.launches.iter().map(|launch| (&launch.streams, launch.steps.as_slice())).collect();
     let mut seen = Vec::new();
-    for sync in 0..member.syncs.min(syncs.len()) {
+    let count = member.syncs.min(syncs.len());
+    // Of syncs at the same time the rows were read back once, after all of them.
+    let first = if member.at_once { count.saturating_sub(1) } else { 0 };
+    for sync in first..count {
         for stream in &member.streams {
-            seen.extend(see_stream(evidence, &syncs[..=sync], stream));
+            seen.extend(see_stream(evidence, member, &syncs[..=sync], stream, facts));
         }
     }
     seen
 }
 
-fn see_stream(evidence: &Evidence, syncs: &[Input], stream: &Descriptor) -> Option<Seen> {
+fn see_stream(
+    evidence: &Evidence,
+    member: &Member,
+    syncs: &[Input],
+    stream: &Descriptor,
+    facts: &Facts,
+) -> Option<Seen> {
     let sync = syncs.len() - 1;
     let configured = syncs.iter().rev().find_map(|(catalog, _)| catalog.find(stream))?;
-    let place = Place { configured, sync, in_catalog: syncs[sync].0.find(stream).is_some() };
+    // Of syncs at the same time none went before the other: a stream belongs to its own.
+    let own = syncs.iter().rposition(|(catalog, _)| catalog.find(stream).is_some());
+    let of = if member.at_once { own.unwrap_or(sync) } else { sync };
+    let in_catalog = own == Some(of);
+    let place = Place { configured, sync: of, in_catalog, declared: &facts.declared };
     let expected = model::expected(stream, syncs);
     let failed = evidence.launches[..=sync].iter().enumerate().find(|(_, l)| !l.succeeded());
     let landed = evidence.launches[sync].landed.iter().find(|landed| landed.stream == *stream);
@@ -212,14 +233,17 @@ fn shows(expected: &Expected, place: &Place) -> Vec<Kind> {
     let mut versions = expected.rows.iter().map(Part::version);
     let earlier = versions.clone().any(|version| version.origin.sync < place.sync);
     let gone = |reason| expected.gone.iter().any(|gone| gone.reason == reason);
+    let older = versions.clone().any(|version| place.is_older(&version));
     let again = dedup && versions.any(|version| version.deliveries > 1);
     [
         (Kind::Lost, rows && place.in_catalog),
         (Kind::Duplicated, rows && place.in_catalog && !dedup),
         (Kind::Altered, rows),
         (Kind::Invented, place.in_catalog),
-        (Kind::AppendReplaced, place.in_catalog && mode == SyncMode::Append && earlier),
-        (Kind::OverwriteKept, gone(Reason::Replaced)),
+        (Kind::AppendReplaced, place.in_catalog && mode == SyncMode::Append && earlier && !older),
+        (Kind::OverwriteKept, gone(Reason::Replaced) && place.configured.replaces()),
+        (Kind::GenerationKept, gone(Reason::Replaced) && !place.configured.replaces()),
+        (Kind::GenerationZeroDeleted, place.in_catalog && older),
         (Kind::NeighbourTouched, !place.in_catalog && rows),
         (Kind::DedupKept, dedup && gone(Reason::Outdated)),
         (Kind::WrongWinner, dedup && gone(Reason::Outdated)),
@@ -296,6 +320,8 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
                 Kind::Altered => "a record has landed with other values",
                 Kind::Invented => "a row is there that was never sent",
                 Kind::AppendReplaced => "a row of an earlier sync is gone after an append",
+                Kind::GenerationKept => "a row of an older generation is there after a refresh",
+                Kind::GenerationZeroDeleted => "a row is gone, and no generation was to go",
                 Kind::OverwriteKept => "a row of an earlier sync is there after an overwrite",
                 Kind::NeighbourTouched => "a row is gone of a stream that the sync did not name",
                 Kind::DedupKept => "a key has another row beside the newest",

@@ -57,7 +57,7 @@ pub const CHECKS: &[Check] = &[
         platform: "fails the sync and repeats it",
         docs: include_str!("docs/success-exits-nonzero.md"),
         proved_by: "exit-one",
-        companions: &["write-empty-input", "write-no-records"],
+        companions: &["write-empty-catalog", "write-empty-input", "write-no-records"],
         on: &[Purpose::Spec, Purpose::CheckWorking, Purpose::Write],
         judge: Judge::Launch(success_exits_nonzero),
     },
@@ -237,12 +237,11 @@ fn hangs(launch: &Launch, _: &Facts) -> Verdict {
     let end = &launch.transcript.end;
     let mut findings = Vec::new();
     match end.stopped {
+        Some(Stop::TimeLimit(_)) if end.stdin_closed.is_none() && !launch.steps.is_empty() => {
+            return Verdict::inconclusive("it stopped reading: see write-stops-reading");
+        }
         Some(Stop::TimeLimit(limit)) => findings.push(Finding::on_end(
-            if end.stdin_closed.is_some() {
-                format!("it had not ended {limit} s after the end of its input")
-            } else {
-                format!("it stopped reading its input for {limit} s")
-            },
+            format!("it had not ended {limit} s after the end of its input"),
             launch,
         )),
         Some(Stop::Interrupted) => return Verdict::inconclusive("the run was interrupted"),

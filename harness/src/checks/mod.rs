@@ -3,11 +3,18 @@
 //! A family of checks is a file with a `CHECKS` table; this file joins the tables to the registry.
 //! A check is a pure function from evidence to a verdict. It knows neither processes nor reports.
 
+pub mod broken;
 pub mod check;
 pub mod data;
+pub mod durable;
 pub mod failure;
+pub mod generations;
 pub mod image;
+pub mod memory;
+pub mod metadata;
+pub mod odd_input;
 pub mod output;
+pub mod scene;
 pub mod schema_walk;
 pub mod spec;
 pub mod spec_lint;
@@ -20,10 +27,13 @@ pub mod write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::aftermath::Aftermath;
 use crate::compare::Kind;
 use crate::evidence::{Evidence, Facts, Launch, Purpose};
 pub use crate::protocol::line::shown;
+use crate::scenario::capability::Capability;
 use crate::transcript::{Output, Stop};
+pub use scene::Scene;
 
 /// How much a rule weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,6 +94,17 @@ pub enum Judge {
     Trial(fn(&Evidence, &Facts) -> Verdict),
     /// By the differences of this kind between the model and what landed, scenario by scenario.
     Landed(Kind),
+    /// By the scenarios that are about it. Differences of the kinds that it claims are its matter
+    /// there, unless other scenarios show them, too: then it is not what the scenario is about that
+    /// makes them.
+    Scenario {
+        /// The kinds.
+        claims: &'static [Kind],
+        /// The judge.
+        judge: fn(&Scene, &Facts) -> Verdict,
+    },
+    /// A trial whose syncs need not succeed, by what had landed after each of them.
+    Aftermath(fn(&Evidence, &Aftermath, &Facts) -> Verdict),
 }
 
 /// All launches.
@@ -96,6 +117,8 @@ pub const ANY: &[Purpose] = &[
     Purpose::Write,
     Purpose::WriteInvalid,
     Purpose::WriteBroken,
+    Purpose::WriteUndeclared,
+    Purpose::CheckSparse,
 ];
 /// Launches that are given a config.
 pub const CONFIGURED: &[Purpose] = &[
@@ -104,6 +127,8 @@ pub const CONFIGURED: &[Purpose] = &[
     Purpose::CheckUnreachable,
     Purpose::Write,
     Purpose::WriteInvalid,
+    Purpose::WriteBroken,
+    Purpose::CheckSparse,
 ];
 /// The launch whose spec is judged.
 pub const SPEC: &[Purpose] = &[Purpose::Spec];
@@ -113,10 +138,17 @@ pub const CHECK_WORKING: &[Purpose] = &[Purpose::CheckWorking];
 pub const CHECK_FAILING: &[Purpose] = &[Purpose::CheckInvalid, Purpose::CheckUnreachable];
 /// `write` that has to succeed.
 pub const WRITE: &[Purpose] = &[Purpose::Write];
+/// `write`s that need not succeed, and those after them.
+pub const BROKEN: &[Purpose] = &[Purpose::WriteBroken];
 /// `write` whose states have to be right as far as they come, whether it gets to its end or not.
 pub const STATES_BACK: &[Purpose] = &[Purpose::Write, Purpose::WriteBroken];
 /// Any `write`.
 pub const WRITES: &[Purpose] = &[Purpose::Write, Purpose::WriteInvalid];
+/// What is wrong with values that did not survive a scenario which is about something else.
+pub const VALUES: &[Kind] = &[Kind::Lost, Kind::Altered];
+/// Every launch of `write` that is part of the plan from the start.
+pub const ALL_WRITES: &[Purpose] =
+    &[Purpose::Write, Purpose::WriteInvalid, Purpose::WriteBroken, Purpose::WriteUndeclared];
 /// The launches of an image under other conditions.
 pub const IMAGE: &[Purpose] = &[Purpose::Image];
 
@@ -208,25 +240,35 @@ fn quote(stream: &str, lines: &[Output], line: usize) -> String {
     format!("{stream} line {}: {text}", line + 1)
 }
 
+/// The families, in the order in which they are reported: what they are about, and their checks.
+#[must_use]
+pub fn families() -> [(&'static str, Vec<&'static Check>); 9] {
+    let family = |tables: &[&'static [Check]]| tables.iter().copied().flatten().collect();
+    [
+        ("output", family(&[output::CHECKS])),
+        ("failures", family(&[failure::CHECKS])),
+        ("spec", family(&[spec::CHECKS, spec_lint::CHECKS, spec_seed::CHECKS])),
+        ("check", family(&[check::CHECKS])),
+        ("write: input", family(&[write::CHECKS, odd_input::CHECKS, memory::CHECKS])),
+        ("write: rows", family(&[data::CHECKS, generations::CHECKS, metadata::CHECKS])),
+        (
+            "write: states",
+            family(&[
+                state::CHECKS,
+                state_echo::CHECKS,
+                state_stats::CHECKS,
+                state_time::CHECKS,
+                durable::CHECKS,
+            ]),
+        ),
+        ("write: endings", family(&[broken::CHECKS])),
+        ("image", family(&[image::CHECKS])),
+    ]
+}
+
 /// All checks, in the order in which they are reported.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    [
-        output::CHECKS,
-        failure::CHECKS,
-        spec::CHECKS,
-        spec_lint::CHECKS,
-        spec_seed::CHECKS,
-        check::CHECKS,
-        write::CHECKS,
-        data::CHECKS,
-        state::CHECKS,
-        state_echo::CHECKS,
-        state_stats::CHECKS,
-        state_time::CHECKS,
-        image::CHECKS,
-    ]
-    .into_iter()
-    .flatten()
+    families().into_iter().flat_map(|(_, checks)| checks)
 }
 
 /// The check of this id.
@@ -235,8 +277,15 @@ pub fn find(id: &str) -> Option<&'static Check> {
     all().find(|check| check.id == id)
 }
 
+/// What a connector has to declare for a check to concern it.
+#[must_use]
+pub fn needs(check: &Check) -> Option<Capability> {
+    let is_it = |other: &Check| other.id == check.id;
+    generations::CHECKS.iter().any(is_it).then_some(Capability::Refreshes)
+}
+
 impl Check {
-    /// Judges a trial that it looks at; data checks are judged by scenario, elsewhere.
+    /// Judges a trial that it looks at; what needs landed rows is judged elsewhere.
     #[must_use]
     pub fn judge_trial(&self, evidence: &Evidence, facts: &Facts) -> Option<Verdict> {
         if !self.on.contains(&evidence.purpose) {
@@ -244,7 +293,7 @@ impl Check {
         }
         match self.judge {
             Judge::Trial(judge) => Some(judge(evidence, facts)),
-            Judge::Landed(_) => None,
+            Judge::Landed(_) | Judge::Scenario { .. } | Judge::Aftermath(_) => None,
             Judge::Launch(judge) => evidence
                 .launches
                 .iter()

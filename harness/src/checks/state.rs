@@ -30,7 +30,7 @@ pub const CHECKS: &[Check] = &[
         docs: include_str!("docs/state-lost.md"),
         proved_by: "swallow-last-state",
         companions: &[],
-        on: WRITE,
+        on: STATES_BACK,
         judge: Judge::Launch(lost),
     },
     Check {
@@ -198,6 +198,9 @@ fn came_back(launch: &Launch, of: Matter, why_none: &str) -> Verdict {
     if !launch.succeeded() {
         return Verdict::inconclusive(format!("the sync failed: {}", launch.describe_end()));
     }
+    if launch.broken_off() {
+        return Verdict::inconclusive("it was broken off before they were due");
+    }
     Verdict::from_findings(
         lost.into_iter()
             .map(|lost| {
@@ -209,6 +212,14 @@ fn came_back(launch: &Launch, of: Matter, why_none: &str) -> Verdict {
 }
 
 fn lost(launch: &Launch, _: &Facts) -> Verdict {
+    // What is about a check of its own has that one look at its states, too.
+    let about = launch.about.as_deref().and_then(super::find);
+    let has_one = |check: &Check| {
+        matches!(check.judge, Judge::Scenario { .. }) || check.id == "broken-stdout-ignored"
+    };
+    if about.is_some_and(has_one) {
+        return Verdict::Elsewhere;
+    }
     came_back(launch, Matter::Any, "no state was sent")
 }
 

@@ -13,7 +13,7 @@ pub const CHECKS: &[Check] = &[
         platform: "fails a sync whose source had nothing to say",
         docs: include_str!("docs/write-empty-input.md"),
         proved_by: "needs-a-message",
-        companions: &[],
+        companions: &["write-empty-catalog"],
         on: WRITE,
         judge: Judge::Launch(empty_input),
     },
@@ -32,7 +32,8 @@ pub const CHECKS: &[Check] = &[
 ];
 
 fn empty_input(launch: &Launch, _: &Facts) -> Verdict {
-    if !launch.steps.is_empty() {
+    // A catalog without streams has a check of its own.
+    if !launch.steps.is_empty() || launch.streams.streams.is_empty() {
         return Verdict::Elsewhere;
     }
     if launch.succeeded() {

@@ -9,11 +9,14 @@ use tempfile::TempDir;
 
 use super::target::Target;
 use super::{Exit, complain, image};
+use crate::checks::find;
 use crate::config::{self, ConfigFile, Plan, PlanError, Selection};
 use crate::event::Report;
 use crate::protocol::Operation;
 use crate::report::progress::Progress;
 use crate::report::{json as json_report, terminal};
+use crate::scenario::Scenario;
+use crate::scenario::capability::Declared;
 use crate::scenario::load;
 use crate::scenario::names::Names;
 use crate::session;
@@ -37,7 +40,8 @@ Examples:
 pub struct Args {
     /// Test the reference destination that comes with touchdown
     #[arg(long, conflicts_with_all =
-        ["command", "words", "config", "readback", "readback_once", "workdir"])]
+        ["command", "words", "config", "unreachable_config", "readback", "readback_once",
+         "inventory", "workdir"])]
     pub(super) reference: bool,
     /// The destination's command, split into words as a shell would
     #[arg(long, value_name = "CMD", conflicts_with = "words")]
@@ -65,6 +69,14 @@ pub struct Args {
     /// README
     #[arg(long, value_name = "CMD", conflicts_with = "readback")]
     pub(super) readback_once: Option<String>,
+    /// A command that prints all that a user sees in the destination, one thing a line; called with
+    /// --config FILE before and after check
+    #[arg(long, value_name = "CMD")]
+    pub(super) inventory: Option<String>,
+    /// Something that the destination declares of itself, such as refreshes or
+    /// unknown-streams=failed; touchdown list shows all
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(super) declare: Vec<String>,
     /// The destination knows no namespaces: streams are told apart by name
     #[arg(long)]
     no_namespaces: bool,
@@ -92,6 +104,9 @@ pub struct Args {
     /// check has to answer within
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     check_within: f64,
+    /// An operation has to exit within so long of closing its stdout
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    exit_within: f64,
     /// An acknowledgement is due within
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     ack_within: Option<f64>,
@@ -198,21 +213,32 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
     }
     .map_err(|error| other(error.to_string()))?;
     let selection = Selection::new(&args.run, &args.skip, &scenarios)?;
+    let about_nothing = |one: &&Scenario| one.about.as_deref().is_some_and(|id| find(id).is_none());
+    if let Some(scenario) = scenarios.iter().find(about_nothing) {
+        let (id, about) = (&scenario.id, scenario.about.as_deref().unwrap_or_default());
+        return Err(other(format!("{id}/scenario.json: \"about\": there is no check {about:?}")));
+    }
     if let Some(workdir) = &args.workdir
         && !workdir.is_dir()
     {
         return Err(other(format!("--workdir {}: no such folder", workdir.display())));
     }
     let run = config::run_name();
-    let Target { subject, config, unreachable, readback, guard } =
+    let Target { subject, config, unreachable, readback, inventory, declared, guard } =
         Target::find(args, folder, &run)?;
-    let mut wanted = scenarios.iter().filter(|scenario| selection.scenario(&scenario.id));
-    if let Some(scenario) = wanted.find(|scenario| !subject.can_bear(scenario)) {
-        return Err(other(format!(
-            "the scenario {0} cuts the network, and only a container's can be cut: give --image, or \
-             --skip {0}",
-            scenario.id
-        )));
+    let declared = declared.iter().chain(&args.declare).map(String::as_str);
+    let declared = Declared::parse(declared).map_err(other)?;
+    if let Some(image) = subject.image() {
+        image.assume(args.image.io);
+    }
+    let wanted = || scenarios.iter().filter(|one| selection.scenario(&one.id));
+    let unbearable = |one: &Scenario| Some((one.id.clone(), subject.cannot_bear(one)?));
+    let refused: Vec<_> = wanted().filter_map(unbearable).collect();
+    // Whoever brings it, or asks for nothing else, wants it to be run.
+    if let Some((id, why)) = refused.first()
+        && (args.scenarios.is_some() || refused.len() == wanted().count())
+    {
+        return Err(other(format!("the scenario {id} {why}, or --skip {id}")));
     }
     let read = |path: &Option<PathBuf>, what| {
         let Some(path) = path else { return Ok(None) };
@@ -226,9 +252,11 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
         config: read(&config, "the config")?,
         unreachable: read(&unreachable, "the unreachable config")?,
         readback,
+        inventory,
+        declared,
         scenarios,
         selection,
-        names: Names { run, namespaces: !args.no_namespaces },
+        names: Names { run, namespaces: !args.no_namespaces, default: false },
         seed: args.seed,
         jobs: args.jobs,
         limits: Limits {
@@ -236,6 +264,7 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
             gate: gate.unwrap_or(Limits::default().gate),
             ..Limits::default()
         },
+        exit_within_s: args.exit_within,
         check_within_s: args.check_within,
         ack_within_s: args.ack_within.unwrap_or(ACK_WITHIN_S),
         out: args.out.clone(),

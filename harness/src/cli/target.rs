@@ -12,6 +12,7 @@ use super::image::{self, Prepared};
 use super::run::Args;
 use crate::config::PlanError;
 use crate::readback::command::Readback;
+use crate::readback::inventory::Inventory;
 use crate::readback::reader::Reader;
 use crate::subject::Subject;
 use crate::subject::command::Command;
@@ -28,6 +29,10 @@ pub struct Target {
     pub unreachable: Option<PathBuf>,
     /// How it is read back.
     pub readback: Option<Readback>,
+    /// What shows all that a user sees.
+    pub inventory: Option<Inventory>,
+    /// What is declared of it, but by flags.
+    pub declared: Vec<String>,
     /// What cleans up after a run that cannot.
     pub guard: Option<Guard>,
 }
@@ -49,8 +54,18 @@ impl Target {
             told(args, Reader::Command(beside(args, words)), once)
         });
         let (config, unreachable) = (args.config.clone(), args.unreachable_config.clone());
-        Ok(Self { subject, config, unreachable, readback, guard: None })
+        let inventory = inventory(args)?;
+        let declared = Vec::new();
+        Ok(Self { subject, config, unreachable, readback, inventory, declared, guard: None })
     }
+}
+
+/// The inventory's command, which runs where the user's own commands do.
+fn inventory(args: &Args) -> Result<Option<Inventory>, PlanError> {
+    let Some(command) = &args.inventory else { return Ok(None) };
+    let words = split("--inventory", command)?.into_iter().map(OsString::from).collect();
+    let reader = Reader::Command(beside(args, words));
+    Ok(Some(Inventory { reader, within: Duration::from_secs_f64(args.timeout) }))
 }
 
 fn told(args: &Args, reader: Reader, once: bool) -> Readback {
@@ -103,12 +118,17 @@ fn reference(args: &Args, folder: &TempDir) -> Result<Target, PlanError> {
     let subject = Command { words: words.clone(), workdir: None, env: args.env.clone() };
     words.push("read".into());
     // Reading back is not what is tested: it gets no fault.
-    let reader = Reader::Command(Command { words, workdir: None, env: Vec::new() });
+    let reader = |words| Reader::Command(Command { words, workdir: None, env: Vec::new() });
+    let mut all = words.clone();
+    all.push("--inventory".into());
+    let within = Duration::from_secs_f64(args.timeout);
+    let inventory = Inventory { reader: reader(all), within };
     let write = |name: &str, database: &str| {
         let path = folder.path().join(name);
         let config = json!({
             "path": folder.path().join(database),
             "passphrase": "correct horse battery staple",
+            "flush": {"batch_records": 10_000},
         });
         let written = std::fs::write(&path, config.to_string());
         written.map(|()| path).map_err(|error| PlanError::Other(error.to_string()))
@@ -119,7 +139,11 @@ fn reference(args: &Args, folder: &TempDir) -> Result<Target, PlanError> {
         config: Some(write("config.json", "reference.sqlite")?),
         // It fits the spec, and points nowhere.
         unreachable: Some(write("unreachable.json", "no/such/folder/reference.sqlite")?),
-        readback: Some(told(args, reader, true)),
+        readback: Some(told(args, reader(words), true)),
+        inventory: Some(inventory),
+        declared: ["refreshes", "unknown-streams=failed", "numbers=exact"]
+            .map(str::to_owned)
+            .into(),
         guard: None,
     })
 }
@@ -159,11 +183,23 @@ fn image(args: &Args, name: &str, folder: &TempDir, run: &str) -> Result<Target,
             None => None,
         },
     };
+    let declared = image.info().says_declared();
+    let inventory = match (inventory(args)?, image.info().says_inventory()) {
+        (None, Some(command)) => {
+            let words = split("the label touchdown.inventory", command)?;
+            let image = Arc::new(image.for_reading(image.info().clone(), Vec::new()));
+            let reader = Reader::Image { image, words };
+            Some(Inventory { reader, within: Duration::from_secs_f64(args.timeout) })
+        }
+        (given, _) => given,
+    };
     Ok(Target {
         subject: Subject::Image(image),
         config: args.config.clone().or(config),
         unreachable: args.unreachable_config.clone().or(unreachable),
         readback: readback.map(|(reader, once)| told(args, reader, once)),
+        inventory,
+        declared,
         guard,
     })
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::protocol::catalog::Catalog;
+use crate::scenario::capability::Declared;
 use crate::scenario::{Sent, Step};
 
 /// Sends rows in syncs of one mode, and gives the kinds of difference to what landed.
@@ -27,7 +28,12 @@ fn kinds(mode: &str, syncs: &[&[&str]], landed: &[&str]) -> Vec<Kind> {
         .collect();
     let input: Vec<_> = steps.iter().map(|steps| (&catalog, steps.as_slice())).collect();
     let expected = model::expected(&catalog.streams[0].descriptor(), &input);
-    let place = Place { configured: &catalog.streams[0], sync: syncs.len() - 1, in_catalog: true };
+    let place = Place {
+        configured: &catalog.streams[0],
+        sync: syncs.len() - 1,
+        in_catalog: true,
+        declared: &Declared::default(),
+    };
     let rows = Rows::Lines(landed.iter().map(ToString::to_string).collect());
     let mut kinds: Vec<_> = compare(&expected, &rows, &place)
         .unwrap()
@@ -95,7 +101,12 @@ fn a_landed_row_that_is_no_object_cannot_be_compared() {
         r#"{"streams":[{"stream":{"name":"s","json_schema":{}},"destination_sync_mode":"append"}]}"#,
     )
     .unwrap();
-    let place = Place { configured: &catalog.streams[0], sync: 0, in_catalog: true };
+    let place = Place {
+        configured: &catalog.streams[0],
+        sync: 0,
+        in_catalog: true,
+        declared: &Declared::default(),
+    };
     let rows = Rows::Lines(vec!["[1]".into()]);
     assert!(compare(&Expected::default(), &rows, &place).is_err());
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Launch;
 use crate::scenario::bulk::Bulk;
-use crate::scenario::{Disturbance, Sent, Step};
+use crate::scenario::{Disturbance, Pace, Sent, Step};
 use crate::transcript::{End, Gate, Micros, Output, Transcript};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +30,16 @@ enum Entry {
     StdinDisturb {
         at: Option<Micros>,
         disturbance: Disturbance,
+    },
+    /// Input that need not be a line.
+    StdinRaw {
+        at: Option<Micros>,
+        text: String,
+    },
+    /// From here on the input was written in pieces.
+    StdinPace {
+        at: Option<Micros>,
+        pace: Pace,
     },
     /// How a gate was passed.
     Gate(Gate),
@@ -68,11 +78,17 @@ impl From<Text> for Output {
 pub fn write(launch: &Launch, to: &mut impl Write) -> io::Result<()> {
     let transcript = &launch.transcript;
     let times = transcript.written.iter().copied().map(Some).chain(std::iter::repeat(None));
-    let input = launch.steps.iter().zip(times).map(|(step, at)| match step {
-        Step::Message(sent) => Entry::Stdin { at, line: sent.line.clone() },
-        Step::Bulk(bulk) => Entry::StdinBulk { at, bulk: bulk.clone() },
-        Step::Gate => Entry::StdinGate { at },
-        Step::Disturb(disturbance) => Entry::StdinDisturb { at, disturbance: *disturbance },
+    let input = launch.steps.iter().zip(times).filter_map(|(step, at)| {
+        Some(match step {
+            Step::Message(sent) => Entry::Stdin { at, line: sent.line.clone() },
+            Step::Bulk(bulk) => Entry::StdinBulk { at, bulk: bulk.clone() },
+            Step::Gate => Entry::StdinGate { at },
+            Step::Disturb(disturbance) => Entry::StdinDisturb { at, disturbance: *disturbance },
+            Step::Raw(text) => Entry::StdinRaw { at, text: text.clone() },
+            Step::Pace(pace) => Entry::StdinPace { at, pace: *pace },
+            // What was launched replays nothing any more.
+            Step::Replay => return None,
+        })
     });
     let mut entries: Vec<(Micros, Entry)> = input
         .map(|entry| {
@@ -80,6 +96,8 @@ pub fn write(launch: &Launch, to: &mut impl Write) -> io::Result<()> {
                 Entry::Stdin { at, .. }
                 | Entry::StdinBulk { at, .. }
                 | Entry::StdinGate { at }
+                | Entry::StdinRaw { at, .. }
+                | Entry::StdinPace { at, .. }
                 | Entry::StdinDisturb { at, .. } => *at,
                 _ => None,
             };
@@ -113,6 +131,8 @@ pub fn read(text: &str) -> Result<(Vec<Step>, Transcript), String> {
             Entry::StdinBulk { at, bulk } => Some((at, Step::Bulk(bulk))),
             Entry::StdinGate { at } => Some((at, Step::Gate)),
             Entry::StdinDisturb { at, disturbance } => Some((at, Step::Disturb(disturbance))),
+            Entry::StdinRaw { at, text } => Some((at, Step::Raw(text))),
+            Entry::StdinPace { at, pace } => Some((at, Step::Pace(pace))),
             Entry::Gate(gate) => {
                 transcript.gates.push(gate);
                 None
@@ -143,6 +163,7 @@ mod tests {
     use super::*;
     use crate::protocol::Operation;
     use crate::protocol::catalog::Catalog;
+    use crate::scenario::load;
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -169,5 +190,42 @@ mod tests {
         let (again, read) = read(&String::from_utf8(text).unwrap()).unwrap();
         assert_eq!(format!("{again:?}"), format!("{steps:?}"));
         assert_eq!(format!("{read:?}"), format!("{transcript:?}"));
+    }
+
+    #[test]
+    fn every_kind_of_step_is_read_again() {
+        let instructions = [
+            r#"{"raw":"half a line, é, and a line\nof its own\n"}"#,
+            r#"{"pace":{"bytes":7,"pause_ms":2}}"#,
+            r#""gate""#,
+            r#"{"disturb":{"kill-at-states":3}}"#,
+            r#"{"disturb":{"block-output":1500}}"#,
+            r#"{"bulk":{"stream":{"name":"a"},"records":9,"state_every":3,"state_line":200,"skip":3}}"#,
+            r#"{"disturb":"kill"}"#,
+        ];
+        let step = |text: &str| load::step(&format!(r#"{{"touchdown":{text}}}"#)).unwrap();
+        let mut steps = instructions.map(step).to_vec();
+        steps.insert(1, Step::Message(Sent::parse(r#"{"n":1}"#).unwrap()));
+        // Some of it was written, or all, or nothing.
+        for count in [0, 3, steps.len()] {
+            let written: Vec<Micros> = (1..).take(count).collect();
+            let end = End { killed: Some(9), signal: Some(9), ..End::default() };
+            let transcript = Transcript { written, end, ..Transcript::default() };
+            let (again, read) = read(&text(&steps, &transcript)).unwrap();
+            assert_eq!(format!("{again:?}"), format!("{steps:?}"));
+            assert_eq!(format!("{read:?}"), format!("{transcript:?}"));
+        }
+        // What is replayed was other steps when it was launched.
+        let replayed = text(&[Step::Replay], &Transcript::default());
+        assert_eq!(read(&replayed).unwrap().0.len(), 0);
+    }
+
+    fn text(steps: &[Step], transcript: &Transcript) -> String {
+        let catalog = Catalog::default();
+        let launch =
+            Launch::new(Operation::Write, None, catalog, steps.to_vec(), transcript.clone());
+        let mut text = Vec::new();
+        write(&launch, &mut text).unwrap();
+        String::from_utf8(text).unwrap()
     }
 }

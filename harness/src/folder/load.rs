@@ -62,6 +62,9 @@ pub fn load(folder: &Path) -> Result<Loaded, LoadError> {
         if path.exists() {
             launch.landed = landed(&path)?;
         }
+        if let [only] = &trial.members[..] {
+            launch.about.clone_from(&only.about);
+        }
         launches.push(launch);
         repeats.push(file.repeat);
     }
@@ -72,6 +75,8 @@ pub fn load(folder: &Path) -> Result<Loaded, LoadError> {
         purpose: trial.purpose,
         config_note: trial.config_note,
         members: trial.members,
+        manner: trial.manner,
+        explained: trial.explained,
         launches,
     };
     Ok(Loaded { evidence, facts: trial.facts, verdicts, folder: folder.to_owned(), repeats })

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Row;
 use crate::evidence::{Facts, Purpose};
 use crate::protocol::Operation;
-use crate::scenario::pack::Member;
+use crate::scenario::pack::{Manner, Member};
 use crate::transcript::Condition;
 
 /// The file that makes a folder one of ours.
@@ -39,6 +39,10 @@ struct TrialFile {
     purpose: Purpose,
     config_note: Option<String>,
     members: Vec<Member>,
+    #[serde(default)]
+    manner: Manner,
+    #[serde(default)]
+    explained: bool,
     launches: Vec<LaunchFile>,
     facts: Facts,
 }

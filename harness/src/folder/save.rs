@@ -28,6 +28,8 @@ pub fn save(
         purpose: evidence.purpose,
         config_note: evidence.config_note.clone(),
         members: evidence.members.clone(),
+        manner: evidence.manner.clone(),
+        explained: evidence.explained,
         facts: facts.clone(),
         launches: launches
             .clone()
@@ -76,7 +78,8 @@ fn save_launch(folder: &Path, nth: usize, launch: &Launch) -> io::Result<()> {
         match step {
             Step::Message(sent) => writeln!(messages, "{}", sent.line)?,
             Step::Bulk(bulk) => bulk.write(|bytes, _| messages.write_all(bytes))?,
-            Step::Gate | Step::Disturb(_) => {}
+            Step::Raw(text) => messages.write_all(text.as_bytes())?,
+            Step::Gate | Step::Disturb(_) | Step::Pace(_) | Step::Replay => {}
         }
     }
     messages.flush()?;

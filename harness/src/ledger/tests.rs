@@ -103,6 +103,8 @@ fn many_states_are_matched_in_no_time() {
         state_every: 5,
         first_state_id: None,
         line: 0,
+        state_line: 0,
+        skip: 0,
     };
     for first_state_id in [Some(1), None] {
         let bulk = Bulk { first_state_id, ..bulk.clone() };

@@ -96,6 +96,12 @@ impl ConfiguredStream {
     pub fn replaces(&self) -> bool {
         self.destination_sync_mode == SyncMode::Overwrite
     }
+
+    /// Whether generations below the minimum are to go when the sync has succeeded.
+    #[must_use]
+    pub fn truncates(&self) -> bool {
+        self.minimum_generation_id.is_some_and(|minimum| minimum > 0)
+    }
 }
 
 impl Catalog {

@@ -1,6 +1,7 @@
 //! Messages: what of them the checks read, typed, with everything else left as it was written.
 
 use std::fmt;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -184,7 +185,7 @@ pub struct StreamState {
     /// The stream.
     pub descriptor: Descriptor,
     /// The source's own data as written; `None` where it is null or absent.
-    pub blob: Option<Box<RawValue>>,
+    pub blob: Option<Arc<RawValue>>,
 }
 
 /// The payload of a STATE.
@@ -199,7 +200,7 @@ pub struct State {
     /// `destinationStats`, as written.
     pub destination_stats: Option<Box<RawValue>>,
     /// The whole payload, as written.
-    pub whole: Box<RawValue>,
+    pub whole: Arc<RawValue>,
 }
 
 impl State {
@@ -240,7 +241,7 @@ impl State {
             streams,
             destination_stats: present(object.get("destinationStats").copied())
                 .map(ToOwned::to_owned),
-            whole: payload.to_owned(),
+            whole: Arc::from(payload.to_owned()),
         })
     }
 }
@@ -250,7 +251,7 @@ fn stream_state(raw: &RawValue) -> Option<StreamState> {
     Some(StreamState {
         descriptor: serde_json::from_str(present(object.get("stream_descriptor").copied())?.get())
             .ok()?,
-        blob: present(object.get("stream_state").copied()).map(ToOwned::to_owned),
+        blob: present(object.get("stream_state").copied()).map(|blob| Arc::from(blob.to_owned())),
     })
 }
 

@@ -12,8 +12,10 @@ use crate::protocol::message::Descriptor;
 const FIRST_ID: u64 = 1_000_000_000;
 /// That number.
 const DIGITS: usize = 10;
-/// Records laid out at a time: about 220 KB, which stays within a core's cache.
+/// Records laid out at a time, at most: about 220 KB, which stays within a core's cache.
 const BLOCK: usize = 1000;
+/// Bytes laid out at a time, but for one record that is longer.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// A recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,13 @@ pub struct Bulk {
     /// The length of a record's line with its newline, in bytes; longer if the names need it.
     #[serde(default = "default_line")]
     pub line: usize,
+    /// The least length of a state's line, in bytes: its blob is padded.
+    #[serde(default)]
+    pub state_line: usize,
+    /// How many records of the recipe, with their states, are left out at its start; no state is
+    /// parted from some of its records.
+    #[serde(default)]
+    pub skip: u64,
 }
 
 fn default_line() -> usize {
@@ -37,28 +46,57 @@ fn default_line() -> usize {
 }
 
 impl Bulk {
+    /// How many records are sent.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.records.saturating_sub(self.skip)
+    }
+
     /// How many states are sent.
     #[must_use]
     pub fn states(&self) -> u64 {
-        self.records.checked_div(self.state_every).unwrap_or(0)
+        let until = |records: u64| records.checked_div(self.state_every).unwrap_or(0);
+        until(self.records).saturating_sub(until(self.skip))
     }
 
     /// Each record's fields, as JSON.
     pub fn rows(&self) -> impl Iterator<Item = String> + use<> {
         let padding = self.padding();
-        (0..self.records).map(move |index| data(FIRST_ID + index, padding))
+        (self.skip..self.records).map(move |index| data(FIRST_ID + index, padding))
     }
 
-    /// The line of the state that follows after `(nth + 1) * state_every` records.
+    /// How many of the rows stand before the state of this number, or in all.
+    #[must_use]
+    pub fn rows_before_state(&self, nth: u64) -> u64 {
+        let skipped = self.skip.checked_div(self.state_every).unwrap_or(0);
+        ((skipped + nth + 1) * self.state_every).saturating_sub(self.skip)
+    }
+
+    /// The recipe for what comes after the state of this number.
+    #[must_use]
+    pub fn after_state(&self, nth: u64) -> Self {
+        Self { skip: self.skip + self.rows_before_state(nth), ..self.clone() }
+    }
+
+    /// The line of the nth state that is sent.
     #[must_use]
     pub fn state(&self, nth: u64) -> String {
         let id = self.first_state_id.map(|id| format!("\"id\":{},", id + nth)).unwrap_or_default();
         let stream = serde_json::json!(self.stream);
-        format!(
-            r#"{{"type":"STATE","state":{{"type":"STREAM",{id}"stream":{{"stream_descriptor":{stream},"stream_state":{{"cursor":{}}}}},"sourceStats":{{"recordCount":{}.0}}}}}}"#,
-            FIRST_ID + (nth + 1) * self.state_every,
-            self.state_every,
-        )
+        let skipped = self.skip.checked_div(self.state_every).unwrap_or(0);
+        let cursor = FIRST_ID + (skipped + nth + 1) * self.state_every;
+        let line = |padding: &str| {
+            format!(
+                r#"{{"type":"STATE","state":{{"type":"STREAM",{id}"stream":{{"stream_descriptor":{stream},"stream_state":{{"cursor":{cursor}{padding}}}}},"sourceStats":{{"recordCount":{}.0}}}}}}"#,
+                self.state_every,
+            )
+        };
+        let bare = line("");
+        // With its key, a padding takes thirteen bytes more than itself.
+        match self.state_line.checked_sub(bare.len() + 13 + 1) {
+            Some(length) => line(&format!(r#","padding":"{}""#, "x".repeat(length))),
+            None => bare,
+        }
     }
 
     fn record(&self, id: u64, padding: usize) -> String {
@@ -81,14 +119,14 @@ impl Bulk {
     /// ends with (0 or 1) and may stop the making by an error.
     pub fn write<E>(&self, mut write: impl FnMut(&[u8], bool) -> Result<(), E>) -> Result<(), E> {
         let mut block = Block::new(self);
-        let mut made = 0;
+        let mut made = self.skip;
         let mut states = 0;
         while made < self.records {
             let until_state = match self.state_every {
                 0 => u64::MAX,
                 every => every - made % every,
             };
-            let count = until_state.min(self.records - made).min(BLOCK as u64);
+            let count = until_state.min(self.records - made).min(block.lines as u64);
             write(block.next(count), false)?;
             made += count;
             if count == until_state {
@@ -104,13 +142,15 @@ impl Bulk {
 
 /// A record's fields: all records of a recipe are alike but for the id.
 fn data(id: u64, padding: usize) -> String {
-    format!(r#"{{"id":{id},"name":"customer {id}","amount":{id}.25,"note":"{:x<padding$}"}}"#, "")
+    let note = "x".repeat(padding);
+    format!(r#"{{"id":{id},"name":"customer {id}","amount":{id}.25,"note":"{note}"}}"#)
 }
 
 /// A block of records, whose digits are counted up from one use to the next.
 struct Block {
     bytes: Vec<u8>,
     line: usize,
+    lines: usize,
     /// Where in a line the ids stand.
     ids: Vec<usize>,
     /// The id of the next record, in digits: to count those up is faster than to write a number.
@@ -122,18 +162,19 @@ impl Block {
         let padding = bulk.padding();
         let mut template = bulk.record(FIRST_ID, padding);
         template.push('\n');
+        let lines = (BLOCK_BYTES / template.len()).clamp(1, BLOCK);
         let digits = FIRST_ID.to_string();
         // Only the data holds digits to count: the id stands in it three times, last in the line.
         let data = template.rfind(r#""data":{"#).unwrap_or(0);
         let ids = template[data..].match_indices(&digits).map(|(at, _)| data + at).collect();
-        let bytes = template.repeat(BLOCK).into_bytes();
+        let bytes = template.repeat(lines).into_bytes();
         let mut id = [b'0'; DIGITS];
-        id.copy_from_slice(digits.as_bytes());
-        Self { bytes, line: template.len(), ids, id }
+        id.copy_from_slice((FIRST_ID + bulk.skip).to_string().as_bytes());
+        Self { bytes, line: template.len(), lines, ids, id }
     }
 
     fn next(&mut self, count: u64) -> &[u8] {
-        let count = usize::try_from(count).unwrap_or(BLOCK).min(BLOCK);
+        let count = usize::try_from(count).unwrap_or(self.lines).min(self.lines);
         for line in self.bytes.chunks_exact_mut(self.line).take(count) {
             for &at in &self.ids {
                 if let Some(digits) = line[at..].first_chunk_mut() {
@@ -178,6 +219,8 @@ mod tests {
             state_every,
             first_state_id: Some(5),
             line: 219,
+            state_line: 0,
+            skip: 0,
         }
     }
 
@@ -213,5 +256,28 @@ mod tests {
         assert_eq!(bulk.states(), 2);
         assert!(bulk.state(1).contains(r#""id":6,"#));
         assert!(bulk.state(1).contains(r#"{"cursor":1000000006}"#));
+    }
+
+    #[test]
+    fn the_rest_of_a_recipe_is_what_comes_after_a_state() {
+        let whole = bulk(7, 3);
+        for nth in 0..2 {
+            let rest = whole.after_state(nth);
+            let after = usize::try_from(whole.rows_before_state(nth) + nth + 1).unwrap();
+            let wanted: Vec<_> = lines(&whole).split_off(after);
+            let again = Bulk { first_state_id: Some(6 + nth), ..rest.clone() };
+            assert_eq!(lines(&again), wanted);
+            assert_eq!(rest.rows().count() as u64, rest.sent());
+            assert_eq!(rest.states(), 1 - nth);
+        }
+    }
+
+    #[test]
+    fn states_are_as_long_as_asked() {
+        let bulk = Bulk { state_line: 2000, ..bulk(2, 1) };
+        assert_eq!(bulk.state(0).len() + 1, 2000);
+        assert!(serde_json::from_str::<serde_json::Value>(&bulk.state(1)).is_ok());
+        let long = Bulk { line: 1 << 20, state_line: 0, ..bulk };
+        assert!(lines(&long).iter().filter(|line| line.len() + 1 == 1 << 20).count() == 2);
     }
 }

@@ -9,11 +9,25 @@
 //!   2.catalog.json       the second sync …
 //! ```
 //!
-//! Instructions: `{"touchdown": "gate"}`, `{"touchdown": {"bulk": {…}}}` and
-//! `{"touchdown": {"disturb": …}}`, which is `"kill"`, `"stop"`, `{"pause": 500}` or
-//! `{"cut-network": 500}` (milliseconds).
+//! `scenario.json` may also say: `"about": ID` (the check whose matter it is), `"needs": [NAME]`
+//! (what the connector has to declare), `"breaks": true` (its syncs need not succeed, and have no
+//! expected tables), `"default_namespace": true`, `"at_once": true`, `"env": {NAME: VALUE}` and
+//! `"full_disk": true`.
+//!
+//! Instructions, each `{"touchdown": …}`:
+//!
+//! | instruction | what is done |
+//! |---|---|
+//! | `"gate"` | the input is held until all states have come, or none comes any more |
+//! | `{"bulk": {…}}` | records are made by a recipe |
+//! | `{"raw": "text"}` | exactly this text is written |
+//! | `{"pace": {"bytes": 7, "pause_ms": 1}}` | from here on it is written in pieces |
+//! | `"replay"` | what the sync before has left unacknowledged is sent again |
+//! | `{"disturb": "kill"}`, `"stop"`, `"close-output"` | is done to the destination at this point |
+//! | `{"disturb": {"pause": 500}}`, `"cut-network"`, `"block-output"` | … for so many milliseconds |
+//! | `{"disturb": {"kill-at-states": 3}}` | it is killed once so many states have come |
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -21,7 +35,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::bulk::Bulk;
-use super::{Disturbance, Scenario, Sent, Step, Sync};
+use super::capability::Capability;
+use super::{Disturbance, Pace, Scenario, Sent, Step, Sync};
 use crate::protocol::message::Descriptor;
 
 static BUILT_IN: Dir = include_dir!("$CARGO_MANIFEST_DIR/../fixtures/scenarios");
@@ -38,6 +53,7 @@ pub struct LoadError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the file")]
 struct Head {
     summary: String,
     #[serde(default)]
@@ -46,6 +62,19 @@ struct Head {
     state_ids: bool,
     #[serde(default = "yes")]
     statuses: bool,
+    about: Option<String>,
+    #[serde(default)]
+    needs: Vec<Capability>,
+    #[serde(default)]
+    breaks: bool,
+    #[serde(default)]
+    default_namespace: bool,
+    #[serde(default)]
+    at_once: bool,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    full_disk: bool,
 }
 
 fn yes() -> bool {
@@ -139,13 +168,43 @@ fn scenario(id: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<Scenario,
         alone: head.alone,
         state_ids: head.state_ids,
         statuses: head.statuses,
+        about: head.about,
+        needs: head.needs,
+        breaks: head.breaks,
+        default_namespace: head.default_namespace,
+        at_once: head.at_once,
+        env: head.env.into_iter().collect(),
+        full_disk: head.full_disk,
         syncs,
     };
-    if !scenario.alone && scenario.disturbances().next().is_some() {
-        let what = "what disturbs the destination would disturb others: say \"alone\": true";
-        return Err(fail("scenario.json", what.into()));
-    }
+    consistent(&scenario).map_err(|what| fail("scenario.json", what.to_owned()))?;
     Ok(scenario)
+}
+
+/// What a scenario may not ask for; the error is in words for its author.
+fn consistent(scenario: &Scenario) -> Result<(), &'static str> {
+    let Scenario { alone, breaks, at_once, env, full_disk, syncs, .. } = scenario;
+    let is_name = |name: &str| !name.is_empty() && !name.contains(['=', '\0']);
+    if env.iter().any(|(name, value)| !is_name(name) || value.contains('\0')) {
+        return Err("env: a name is empty or holds '=', or something holds U+0000");
+    }
+    let replays = |sync: &Sync| sync.steps.iter().any(|step| matches!(step, Step::Replay));
+    let paces = |sync: &Sync| sync.steps.iter().any(|step| matches!(step, Step::Pace(_)));
+    let apart = *breaks || *at_once || !env.is_empty() || *full_disk;
+    if !alone && scenario.disturbances().next().is_some() {
+        return Err("what disturbs the destination would disturb others: say \"alone\": true");
+    }
+    if !alone && (apart || syncs.iter().any(paces)) {
+        return Err("breaks, at_once, env, full_disk and pace concern whole launches: say \
+                    \"alone\": true");
+    }
+    if syncs.first().is_some_and(replays) {
+        return Err("the first sync has none before it that could be replayed");
+    }
+    if *at_once && (*breaks || syncs.iter().any(replays)) {
+        return Err("syncs at the same time can neither break nor be replayed");
+    }
+    Ok(())
 }
 
 /// Reads each line that is not blank; an error names its line.
@@ -158,13 +217,16 @@ fn lines<T>(text: &str, read: fn(&str) -> Result<T, String>) -> Result<Vec<T>, S
 }
 
 /// A line of a messages file: a message, or an instruction of ours.
-fn step(line: &str) -> Result<Step, String> {
+pub(crate) fn step(line: &str) -> Result<Step, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "snake_case", deny_unknown_fields)]
     enum Instruction {
         Gate,
         Bulk(Bulk),
         Disturb(Disturbance),
+        Raw(String),
+        Pace(Pace),
+        Replay,
     }
     #[derive(Deserialize)]
     struct Ours {
@@ -173,9 +235,43 @@ fn step(line: &str) -> Result<Step, String> {
     let ours: Ours = serde_json::from_str(line).map_err(|error| error.to_string())?;
     match ours.touchdown {
         Some(Instruction::Gate) => Ok(Step::Gate),
+        Some(Instruction::Bulk(Bulk { skip, state_every, .. }))
+            if skip.checked_rem(state_every).is_some_and(|parted| parted > 0) =>
+        {
+            Err("a recipe can be begun only after one of its states".to_owned())
+        }
+        Some(Instruction::Bulk(bulk))
+            if bulk.line.max(bulk.state_line) > LONGEST_LINE || bulk.records > MOST_RECORDS =>
+        {
+            Err("a line of more than 256 MiB, or more than 8,000,000,000 records".to_owned())
+        }
         Some(Instruction::Bulk(bulk)) => Ok(Step::Bulk(bulk)),
-        Some(Instruction::Disturb(disturbance)) => Ok(Step::Disturb(disturbance)),
+        Some(Instruction::Disturb(disturbance)) => bearable(disturbance).map(Step::Disturb),
+        Some(Instruction::Raw(text)) => Ok(Step::Raw(text)),
+        Some(Instruction::Pace(Pace { bytes: 0, .. })) => Err("a pace of no bytes".to_owned()),
+        Some(Instruction::Pace(pace)) => Ok(Step::Pace(pace)),
+        Some(Instruction::Replay) => Ok(Step::Replay),
         None => Sent::parse(line).map(Step::Message),
+    }
+}
+
+/// The longest line that a recipe may ask for.
+const LONGEST_LINE: usize = 256 << 20;
+/// The most records that a recipe may ask for: their ids have to be of one length.
+const MOST_RECORDS: u64 = 8_000_000_000;
+
+/// Refuses a disturbance that would outlast anybody's patience.
+fn bearable(disturbance: Disturbance) -> Result<Disturbance, String> {
+    const LONGEST: u64 = 3_600_000;
+    match disturbance {
+        Disturbance::Pause(millis)
+        | Disturbance::CutNetwork(millis)
+        | Disturbance::BlockOutput(millis)
+            if millis > LONGEST =>
+        {
+            Err(format!("{millis} ms are more than an hour"))
+        }
+        bearable => Ok(bearable),
     }
 }
 
@@ -227,5 +323,98 @@ mod tests {
         let error = scenario("x", &read).unwrap_err();
         assert_eq!(error.file, "x/1.messages.jsonl");
         assert!(error.what.starts_with("line 2: "), "{error}");
+    }
+
+    /// A scenario of syncs with these messages.
+    fn loaded(head: &str, syncs: &[&str]) -> Result<Scenario, String> {
+        let read = |name: &str| {
+            if name == "scenario.json" {
+                return Some(format!(r#"{{"summary":"s"{head}}}"#));
+            }
+            let (nth, file) = name.split_once('.')?;
+            let messages = syncs.get(nth.parse::<usize>().ok()?.checked_sub(1)?)?;
+            match file {
+                "catalog.json" => Some(r#"{"streams":[]}"#.to_owned()),
+                "messages.jsonl" => Some((*messages).to_owned()),
+                _ => None,
+            }
+        };
+        scenario("x", &read).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn instructions_are_read() {
+        let read = |text: &str| step(&format!(r#"{{"touchdown":{text}}}"#));
+        for (text, wanted) in [
+            (r#""gate""#, "Gate"),
+            (r#""replay""#, "Replay"),
+            (r#"{"raw":"{\"a\":\n"}"#, r#"Raw("{\"a\":\n")"#),
+            (r#"{"pace":{"bytes":7,"pause_ms":2}}"#, "Pace(Pace { bytes: 7, pause_ms: 2 })"),
+            (r#"{"disturb":"kill"}"#, "Disturb(Kill)"),
+            (r#"{"disturb":"stop"}"#, "Disturb(Stop)"),
+            (r#"{"disturb":"close-output"}"#, "Disturb(CloseOutput)"),
+            (r#"{"disturb":{"pause":500}}"#, "Disturb(Pause(500))"),
+            (r#"{"disturb":{"cut-network":500}}"#, "Disturb(CutNetwork(500))"),
+            (r#"{"disturb":{"block-output":1500}}"#, "Disturb(BlockOutput(1500))"),
+            (r#"{"disturb":{"kill-at-states":3}}"#, "Disturb(KillAtStates(3))"),
+        ] {
+            assert_eq!(format!("{:?}", read(text).unwrap()), wanted);
+        }
+        let bulk = read(r#"{"bulk":{"stream":{"name":"a"},"records":9,"state_every":3}}"#).unwrap();
+        let Step::Bulk(bulk) = bulk else { panic!("{bulk:?}") };
+        assert_eq!((bulk.states(), bulk.skip, bulk.state_line), (3, 0, 0));
+        for text in [
+            r#""kill""#,
+            r#"{"disturb":"kil"}"#,
+            r#"{"disturb":{"kill-at-states":-1}}"#,
+            r#"{"disturb":"pause"}"#,
+            r#"{"pace":{"bytes":0,"pause_ms":2}}"#,
+            r#"{"pace":{"bytes":7}}"#,
+            r#"{"pace":{"bytes":7,"pause_ms":2,"lines":1}}"#,
+            r#"{"raw":7}"#,
+            r#"{"bulk":{"stream":{"name":"a"},"records":9,"state_every":3,"skip":2}}"#,
+            r#"{"gate":1,"raw":"x"}"#,
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_disturbs_others_is_alone_and_a_replay_has_something_before_it() {
+        let kill = r#"{"touchdown":{"disturb":"kill"}}"#;
+        let pace = r#"{"touchdown":{"pace":{"bytes":7,"pause_ms":1}}}"#;
+        let replay = r#"{"touchdown":"replay"}"#;
+        let alone = r#","alone":true"#;
+        for (head, syncs, wanted) in [
+            ("", &[""][..], None),
+            (alone, &[kill], None),
+            ("", &[kill], Some("would disturb others")),
+            (r#","alone":true,"breaks":true"#, &["", replay], None),
+            (r#","breaks":true"#, &[""], Some("concern whole launches")),
+            (r#","at_once":true"#, &[""], Some("concern whole launches")),
+            (r#","env":{"LC_ALL":"C"}"#, &[""], Some("concern whole launches")),
+            (r#","full_disk":true"#, &[""], Some("concern whole launches")),
+            ("", &[pace], Some("concern whole launches")),
+            (alone, &[pace], None),
+            ("", &["", replay], None),
+            ("", &[replay], Some("none before it")),
+            (r#","alone":true,"at_once":true"#, &["", ""], None),
+            (r#","alone":true,"at_once":true"#, &["", replay], Some("neither break nor")),
+            (r#","alone":true,"at_once":true,"breaks":true"#, &["", ""], Some("neither break nor")),
+            (r#","needs":["refreshes"]"#, &[""], None),
+            (r#","needs":["refresh"]"#, &[""], Some("unknown variant")),
+            (r#","brakes":true"#, &[""], Some("unknown field")),
+        ] {
+            match (loaded(head, syncs), wanted) {
+                (Ok(_), None) => {}
+                (Err(error), Some(wanted)) => assert!(error.contains(wanted), "{error}"),
+                (loaded, wanted) => panic!("{head} {syncs:?}: {loaded:?}, not {wanted:?}"),
+            }
+        }
+        let scenario = loaded(r#","alone":true,"about":"hangs","env":{"A":"b"}"#, &[kill]).unwrap();
+        assert_eq!(scenario.about.as_deref(), Some("hangs"));
+        assert_eq!(scenario.env, [("A".to_owned(), "b".to_owned())]);
+        assert!(scenario.disturbances().eq([Disturbance::Kill]));
+        assert!(scenario.state_ids && scenario.statuses && !scenario.breaks);
     }
 }

@@ -3,9 +3,13 @@
 //! A [`Scenario`] is written down as a folder ([`load`]): one catalog, one file of messages and
 //! one of expected rows for each sync. Scenarios that need not be alone travel together, as
 //! streams of their own in one launch: [`pack`] makes [`Trial`](pack::Trial)s of them, under the
-//! run's own namespace ([`names`]). Bulk input is a recipe ([`bulk`]), never a list.
+//! run's own namespace ([`names`]). Bulk input is a recipe ([`bulk`]), never a list. What a
+//! connector declares of itself decides which of them fit it ([`capability`],
+//! [`fit`]).
 
 pub mod bulk;
+pub mod capability;
+pub mod fit;
 pub mod load;
 pub mod names;
 pub mod pack;
@@ -16,9 +20,11 @@ use serde_json::value::RawValue;
 use crate::protocol::catalog::Catalog;
 use crate::protocol::message::{Descriptor, State};
 use bulk::Bulk;
+use capability::Capability;
 
 /// What is sent, as its author wrote it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in its file")]
 pub struct Scenario {
     /// Its name: the folder's.
     pub id: String,
@@ -30,6 +36,20 @@ pub struct Scenario {
     pub state_ids: bool,
     /// Whether each stream's COMPLETE is sent at the end of each sync.
     pub statuses: bool,
+    /// The check whose matter it is: what goes wrong in it is told by that one.
+    pub about: Option<String>,
+    /// What the connector has to declare for it.
+    pub needs: Vec<Capability>,
+    /// Whether its syncs need not succeed: they are ended by us, or may be refused.
+    pub breaks: bool,
+    /// Whether streams without a namespace go to the destination's default one.
+    pub default_namespace: bool,
+    /// Whether its syncs are launched at the same time.
+    pub at_once: bool,
+    /// Variables for its launches.
+    pub env: Vec<(String, String)>,
+    /// Whether what its launches write to this machine's disk is bounded.
+    pub full_disk: bool,
     /// The syncs, in order.
     pub syncs: Vec<Sync>,
 }
@@ -68,6 +88,23 @@ pub enum Step {
     Gate,
     /// Something is done to the subject itself.
     Disturb(Disturbance),
+    /// Exactly this text is written, whatever it is: no newline is added.
+    Raw(String),
+    /// From here on the input is written in pieces.
+    Pace(Pace),
+    /// What the sync before has sent and is not acknowledged is sent again. It becomes other steps
+    /// once that sync is over.
+    Replay,
+}
+
+/// How slowly the input trickles in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    /// The length of a piece, in bytes: neither lines nor characters are spared.
+    pub bytes: usize,
+    /// How long nothing is written after a piece, in milliseconds.
+    pub pause_ms: u64,
 }
 
 /// Something done to a subject while it runs.
@@ -82,13 +119,26 @@ pub enum Disturbance {
     Pause(u64),
     /// Its network is gone for so many milliseconds.
     CutNetwork(u64),
+    /// From now on it is killed as soon as so many states have come, in all; where they never come,
+    /// at the end of the input. The input goes on meanwhile.
+    KillAtStates(u64),
+    /// What it prints is not read for so many milliseconds. The input goes on meanwhile.
+    BlockOutput(u64),
+    /// What it prints from now on nobody reads: our end of its stdout is closed.
+    CloseOutput,
 }
 
 impl Disturbance {
-    /// Whether the sync cannot come to its own end after it.
+    /// Whether nothing is written after it.
     #[must_use]
     pub fn ends(self) -> bool {
         matches!(self, Self::Kill | Self::Stop)
+    }
+
+    /// Whether the sync cannot come to its own end after it.
+    #[must_use]
+    pub fn breaks(self) -> bool {
+        self.ends() || matches!(self, Self::KillAtStates(_) | Self::CloseOutput)
     }
 }
 
@@ -108,8 +158,19 @@ pub enum SentBody {
     Record(Record),
     /// A STATE.
     State(State),
+    /// The source's word on a stream.
+    Status(Status),
     /// Anything else.
     Other,
+}
+
+/// A TRACE `STREAM_STATUS` that is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Its stream.
+    pub stream: Descriptor,
+    /// `STARTED`, `RUNNING`, `COMPLETE` or `INCOMPLETE`.
+    pub status: String,
 }
 
 /// A RECORD that is sent.
@@ -134,12 +195,31 @@ impl Sent {
                 (Kind::Record, _) => SentBody::Record(record(object["record"])?),
                 (Kind::State, Body::State(state)) => SentBody::State(state),
                 (Kind::State, _) => return Err("a STATE without what its type calls for".into()),
+                (Kind::Trace, _) => {
+                    status(object["trace"]).map_or(SentBody::Other, SentBody::Status)
+                }
                 _ => SentBody::Other,
             },
             Err(_) => SentBody::Other,
         };
         Ok(Self { line: line.to_owned(), body })
     }
+}
+
+/// The status that a TRACE tells, if it tells one.
+fn status(payload: &RawValue) -> Option<Status> {
+    #[derive(serde::Deserialize)]
+    struct Trace {
+        stream_status: StreamStatus,
+    }
+    #[derive(serde::Deserialize)]
+    struct StreamStatus {
+        stream_descriptor: Descriptor,
+        status: String,
+    }
+    let Trace { stream_status } = serde_json::from_str(payload.get()).ok()?;
+    let StreamStatus { stream_descriptor, status } = stream_status;
+    Some(Status { stream: stream_descriptor, status })
 }
 
 fn record(payload: &RawValue) -> Result<Record, String> {

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::Scenario;
 use crate::protocol::message::Descriptor;
 
 type Owned = IndexMap<String, Box<RawValue>>;
@@ -15,14 +16,26 @@ pub struct Names {
     /// Whether the destination keeps namespaces apart. Where it does not, the stream's name
     /// carries the run's as a suffix.
     pub namespaces: bool,
+    /// Whether streams without a namespace are to go to the destination's default one: then every
+    /// stream's name carries the run's, so that no two runs meet there.
+    pub default: bool,
 }
 
 impl Names {
+    /// The names that a scenario is given.
+    #[must_use]
+    pub fn of(&self, scenario: &Scenario) -> Self {
+        Self { default: scenario.default_namespace, ..self.clone() }
+    }
+
     /// The run's name for a stream.
     #[must_use]
     pub fn descriptor(&self, of: &Descriptor) -> Descriptor {
         let tail = of.namespace.as_ref().map(|own| format!("_{own}")).unwrap_or_default();
-        if self.namespaces {
+        if self.namespaces && self.default {
+            let namespace = of.namespace.as_ref().map(|_| format!("{}{tail}", self.run));
+            Descriptor { name: format!("{}_{}", of.name, self.run), namespace }
+        } else if self.namespaces {
             let namespace = Some(format!("{}{tail}", self.run));
             Descriptor { name: of.name.clone(), namespace }
         } else {
@@ -136,7 +149,19 @@ mod tests {
     use super::*;
 
     fn names(namespaces: bool) -> Names {
-        Names { run: "run".into(), namespaces }
+        Names { run: "run".into(), namespaces, default: false }
+    }
+
+    #[test]
+    fn a_stream_of_the_default_namespace_carries_the_runs_name() {
+        let names = Names { default: true, ..names(true) };
+        let of = |namespace: Option<&str>| {
+            let namespace = namespace.map(str::to_owned);
+            let of = names.descriptor(&Descriptor { name: "s".into(), namespace });
+            (of.name, of.namespace)
+        };
+        assert_eq!(of(None), ("s_run".into(), None));
+        assert_eq!(of(Some("x")), ("s_run".into(), Some("run_x".into())));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::names::{Names, change, edit};
-use super::{Scenario, Sent, SentBody, Step};
+use super::{Disturbance, Scenario, Sent, SentBody, Status, Step};
 use crate::protocol::catalog::Catalog;
 use crate::protocol::message::{Descriptor, StateKind};
 
@@ -18,7 +18,7 @@ use crate::protocol::message::{Descriptor, StateKind};
 pub const TOGETHER: &str = "together";
 
 /// Launches that follow one another, and the scenarios that travel in them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Trial {
     /// Its name: the scenario's, or [`TOGETHER`].
     pub id: String,
@@ -26,6 +26,21 @@ pub struct Trial {
     pub members: Vec<Member>,
     /// The syncs, in order.
     pub syncs: Vec<PackedSync>,
+    /// How its launches differ from the usual.
+    pub manner: Manner,
+}
+
+/// How the launches of a trial differ from the usual.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Manner {
+    /// Whether its syncs need not succeed.
+    pub breaks: bool,
+    /// Whether its syncs are launched at the same time.
+    pub at_once: bool,
+    /// Variables for its launches.
+    pub env: Vec<(String, String)>,
+    /// Whether what its launches write to this machine's disk is bounded.
+    pub full_disk: bool,
 }
 
 /// A scenario within a trial.
@@ -37,6 +52,12 @@ pub struct Member {
     pub streams: Vec<Descriptor>,
     /// How many of the trial's syncs are its own.
     pub syncs: usize,
+    /// The check whose matter it is.
+    #[serde(default)]
+    pub about: Option<String>,
+    /// Whether its syncs were launched at the same time.
+    #[serde(default)]
+    pub at_once: bool,
 }
 
 /// One `write` of a trial.
@@ -48,6 +69,21 @@ pub struct PackedSync {
     pub streams: Catalog,
     /// What is sent.
     pub steps: Vec<Step>,
+    /// Whether the platform's `state.id`s are given to its states.
+    pub state_ids: bool,
+}
+
+impl PackedSync {
+    /// The sync with these steps wherever it replays the one before; its states are numbered anew.
+    pub fn replaying(self, missed: &[Step]) -> serde_json::Result<Self> {
+        let Self { catalog, streams, steps, state_ids } = self;
+        let steps = steps.into_iter().flat_map(|step| match step {
+            Step::Replay => missed.to_vec(),
+            step => vec![step],
+        });
+        let steps = platform_made(steps.map(|step| (state_ids, step)).collect())?;
+        Ok(Self { catalog, streams, steps, state_ids })
+    }
 }
 
 /// Packs scenarios into as few trials as they allow. With seed 0 the messages of packed scenarios
@@ -68,7 +104,15 @@ pub fn pack(scenarios: &[Scenario], names: &Names, seed: u64) -> serde_json::Res
 
 fn trial(id: &str, members: &[&Scenario], names: &Names, seed: u64) -> serde_json::Result<Trial> {
     let syncs = members.iter().map(|member| member.syncs.len()).max().unwrap_or(0);
+    // A trial with a manner has one member: the loader sees to it.
+    let manner = members.first().map(|member| Manner {
+        breaks: member.breaks || member.disturbances().any(Disturbance::breaks),
+        at_once: member.at_once,
+        env: member.env.clone(),
+        full_disk: member.full_disk,
+    });
     Ok(Trial {
+        manner: manner.unwrap_or_default(),
         id: id.to_owned(),
         members: members.iter().map(|member| self::member(member, names)).collect(),
         syncs: (0..syncs).map(|nth| packed(members, nth, names, seed)).collect::<Result<_, _>>()?,
@@ -77,13 +121,20 @@ fn trial(id: &str, members: &[&Scenario], names: &Names, seed: u64) -> serde_jso
 
 fn member(scenario: &Scenario, names: &Names) -> Member {
     let mut streams: Vec<Descriptor> = Vec::new();
+    let names = &names.of(scenario);
     for stream in scenario.syncs.iter().flat_map(|sync| &sync.streams.streams) {
         let renamed = names.descriptor(&stream.descriptor());
         if !streams.contains(&renamed) {
             streams.push(renamed);
         }
     }
-    Member { scenario: scenario.id.clone(), streams, syncs: scenario.syncs.len() }
+    Member {
+        scenario: scenario.id.clone(),
+        streams,
+        syncs: scenario.syncs.len(),
+        about: scenario.about.clone(),
+        at_once: scenario.at_once,
+    }
 }
 
 fn packed(
@@ -99,6 +150,7 @@ fn packed(
         let Some(sync) = member.syncs.get(nth) else {
             continue;
         };
+        let names = &names.of(member);
         let renamed = names.catalog(&sync.catalog)?;
         edit(&renamed, |catalog| {
             catalogs.extend(serde_json::from_str::<Vec<_>>(catalog["streams"].get())?);
@@ -113,21 +165,26 @@ fn packed(
     }
     let catalog = format!("{{\"streams\":{}}}", serde_json::to_string(&catalogs)?);
     let mut steps = platform_made(merge(queues, seed))?;
+    let state_ids = members.iter().all(|member| member.state_ids);
     // The platform sends statuses after all data, and only if the source succeeded.
     steps.extend(complete.iter().map(|stream| {
         let line = json!({"type": "TRACE", "trace": {
             "type": "STREAM_STATUS", "emitted_at": 1_767_225_600_000.0_f64,
             "stream_status": {"stream_descriptor": stream, "status": "COMPLETE"}}})
         .to_string();
-        Step::Message(Sent { line, body: SentBody::Other })
+        let status = Status { stream: (*stream).clone(), status: "COMPLETE".to_owned() };
+        Step::Message(Sent { line, body: SentBody::Status(status) })
     }));
-    Ok(PackedSync { streams: serde_json::from_str(&catalog)?, catalog, steps })
+    Ok(PackedSync { streams: serde_json::from_str(&catalog)?, catalog, steps, state_ids })
 }
 
 fn rename(step: &Step, names: &Names) -> serde_json::Result<Step> {
     Ok(match step {
         Step::Gate => Step::Gate,
         Step::Disturb(disturbance) => Step::Disturb(*disturbance),
+        Step::Raw(text) => Step::Raw(text.clone()),
+        Step::Pace(pace) => Step::Pace(*pace),
+        Step::Replay => Step::Replay,
         Step::Bulk(bulk) => {
             let mut bulk = bulk.clone();
             bulk.stream = names.descriptor(&bulk.stream);
@@ -180,13 +237,14 @@ fn platform_made(steps: Vec<(bool, Step)>) -> serde_json::Result<Vec<Step>> {
         made.push(match step {
             Step::Gate => Step::Gate,
             Step::Disturb(disturbance) => Step::Disturb(disturbance),
+            step @ (Step::Raw(_) | Step::Pace(_) | Step::Replay) => step,
             Step::Bulk(mut bulk) => {
                 bulk.first_state_id = ids.then_some(next_id);
                 next_id += if ids { bulk.states() } else { 0 };
-                since_global += bulk.records;
+                since_global += bulk.sent();
                 let since_state = counts.entry(bulk.stream.clone()).or_default();
                 *since_state = match bulk.state_every {
-                    0 => *since_state + bulk.records,
+                    0 => *since_state + bulk.sent(),
                     every => bulk.records % every,
                 };
                 Step::Bulk(bulk)
@@ -197,7 +255,7 @@ fn platform_made(steps: Vec<(bool, Step)>) -> serde_json::Result<Vec<Step>> {
                     since_global += 1;
                     Step::Message(sent)
                 }
-                SentBody::Other => Step::Message(sent),
+                SentBody::Status(_) | SentBody::Other => Step::Message(sent),
                 SentBody::State(state) => {
                     let count = match (state.kind, state.descriptor()) {
                         (StateKind::Stream, Some(stream)) => {
@@ -237,7 +295,7 @@ mod tests {
     use super::*;
 
     fn names() -> Names {
-        Names { run: "run".into(), namespaces: true }
+        Names { run: "run".into(), namespaces: true, default: false }
     }
 
     fn all(seed: u64) -> Vec<Trial> {
@@ -257,7 +315,7 @@ mod tests {
     #[test]
     fn few_launches() {
         let launches: usize = all(0).iter().map(|trial| trial.syncs.len()).sum();
-        assert!(launches <= 9, "{launches} launches");
+        assert!(launches <= 31, "{launches} launches");
     }
 
     #[test]
@@ -267,11 +325,16 @@ mod tests {
                 let ids: Vec<u64> = sync
                     .steps
                     .iter()
-                    .filter_map(|step| match step {
-                        Step::Message(Sent { body: SentBody::State(s), .. }) => s.id.as_deref(),
-                        _ => None,
+                    .flat_map(|step| match step {
+                        Step::Message(Sent { body: SentBody::State(s), .. }) => {
+                            s.id.iter().map(|id| id.parse().unwrap()).collect()
+                        }
+                        Step::Bulk(bulk) => {
+                            let first = bulk.first_state_id.unwrap();
+                            (first..first + bulk.states()).collect()
+                        }
+                        _ => vec![],
                     })
-                    .map(|id| id.parse().unwrap())
                     .collect();
                 assert!(ids.iter().copied().eq(1..=ids.len() as u64), "{ids:?}");
             }

@@ -1,6 +1,7 @@
 //! The image under other conditions than usual: in one launch under all of them at once; only
 //! where that fails, one by one, to see which it was.
 
+use super::runner::Trialled;
 use super::{Session, SessionError, trouble};
 use crate::event::Trouble;
 use crate::evidence::{Evidence, Launch, Purpose};
@@ -30,15 +31,7 @@ impl Session<'_> {
             Ok(()) => None,
             Err(error) => Some(trouble(&error)),
         };
-        let trial = "image".to_owned();
-        let (config_note, members) = (None, Vec::new());
-        self.evidence.push(Evidence {
-            trial,
-            purpose: Purpose::Image,
-            config_note,
-            members,
-            launches,
-        });
+        self.evidence.push(Evidence::new("image", Purpose::Image, launches));
         Ok(trouble)
     }
 
@@ -78,7 +71,9 @@ impl Session<'_> {
             let Some(sync) = trial.syncs.pop() else { break };
             self.runner.plan(1);
             let file = format!("image-{}", launches.len());
-            match self.runner.sync("image", &file, sync, None, condition) {
+            let (id, purpose, manner) = ("image", Purpose::Image, &trial.manner);
+            let trial = Trialled { id, purpose, config: None, manner };
+            match self.runner.sync_under(id, &file, sync, &trial, condition) {
                 Ok(launch) => launches.push(launch),
                 Err(error) => return Ok(Err(error)),
             }

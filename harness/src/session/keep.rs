@@ -144,6 +144,7 @@ impl<'a> Kept<'a> {
             operation: made.operation,
             config: config.as_deref().filter(|_| made.operation != Operation::Spec),
             catalog: is_write.then_some(catalog.as_path()),
+            manner: &of.manner,
         };
         let condition = made.transcript.condition;
         let messages = is_write.then_some(messages.as_path());

@@ -4,20 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Listener, SessionError};
+use super::{Listener, SessionError, replay};
 use crate::config::Plan;
 use crate::event::Event;
 use crate::evidence::{Evidence, Landed, Launch, Purpose};
 use crate::protocol::Operation;
 use crate::protocol::catalog::Catalog;
 use crate::redact::Secrets;
-use crate::scenario::pack::{Member, PackedSync, Trial};
+use crate::scenario::pack::{Manner, Member, PackedSync, Trial};
 use crate::subject::drive::Stdin;
-use crate::subject::{Call, LaunchError};
+use crate::subject::{Call, INTERRUPTED, LaunchError};
 use crate::transcript::{Condition, Transcript};
 
 /// One trial to be run.
@@ -32,25 +33,38 @@ pub struct Job {
     pub note: Option<String>,
     members: Vec<Member>,
     syncs: Vec<PackedSync>,
+    manner: Manner,
 }
 
 impl Job {
     /// A launch without input.
     pub fn bare(id: &str, purpose: Purpose) -> Self {
-        let id = id.to_owned();
-        Self { id, purpose, config: None, note: None, members: Vec::new(), syncs: Vec::new() }
+        let trial = Trial { id: id.to_owned(), ..Trial::default() };
+        Self::write(purpose, trial)
     }
 
     /// A trial of writes.
     pub fn write(purpose: Purpose, trial: Trial) -> Self {
-        let Trial { id, members, syncs } = trial;
-        Self { id, purpose, config: None, note: None, members, syncs }
+        let Trial { id, members, syncs, manner } = trial;
+        Self { id, purpose, config: None, note: None, members, syncs, manner }
     }
 
     /// How many launches it takes.
     pub fn launches(&self) -> usize {
         self.syncs.len().max(1)
     }
+}
+
+/// A trial, as its launches need it.
+pub struct Trialled<'a> {
+    /// Its name.
+    pub id: &'a str,
+    /// Why it is made.
+    pub purpose: Purpose,
+    /// Another config than the working one.
+    pub config: Option<&'a Path>,
+    /// How its launches differ from the usual.
+    pub manner: &'a Manner,
 }
 
 /// Launches the subject and reads back what has landed.
@@ -116,32 +130,94 @@ impl<'a> Runner<'a> {
 
     /// Runs a job. The error is that the subject could not be started, or not be seen to its end.
     pub fn run(&self, job: Job) -> Result<Evidence, LaunchError> {
-        let Job { id, purpose, config, note, members, syncs } = job;
-        let mut launches: Vec<Launch> = Vec::new();
-        if syncs.is_empty() {
+        let Job { id, purpose, config, note, members, syncs, manner } = job;
+        let trial = Trialled { id: &id, purpose, config: config.as_deref(), manner: &manner };
+        let mut launches = if syncs.is_empty() {
             let stdin = match purpose {
                 Purpose::SpecInputHeldOpen => Stdin::HeldOpen,
                 _ => Stdin::Steps(&[]),
             };
             let operation = purpose.operation();
-            launches.push(self.bare(&id, operation, config.as_deref(), stdin, Condition::Usual)?);
+            vec![self.bare(&id, operation, trial.config, stdin, Condition::Usual)?]
+        } else if manner.at_once {
+            self.at_once(&trial, &members, syncs)?
+        } else {
+            self.in_turn(&trial, &members, syncs)?
+        };
+        if let [only] = &members[..] {
+            for launch in &mut launches {
+                launch.about.clone_from(&only.about);
+            }
         }
+        Ok(Evidence {
+            trial: id,
+            purpose,
+            config_note: note,
+            members,
+            launches,
+            manner,
+            explained: false,
+        })
+    }
+
+    /// Syncs one after the other, until one fails that had to succeed.
+    fn in_turn(
+        &self,
+        trial: &Trialled,
+        members: &[Member],
+        syncs: Vec<PackedSync>,
+    ) -> Result<Vec<Launch>, LaunchError> {
+        let id = trial.id;
+        let mut launches: Vec<Launch> = Vec::new();
         let total = syncs.len();
-        for (nth, sync) in syncs.into_iter().enumerate() {
-            let what = if total > 1 { format!("{id} {}/{total}", nth + 1) } else { id.clone() };
-            let file = format!("{id}-{nth}");
-            let mut launch = self.sync(&what, &file, sync, config.as_deref(), Condition::Usual)?;
+        for (nth, mut sync) in syncs.into_iter().enumerate() {
+            if let Some(before) = launches.last() {
+                sync = sync.replaying(&replay::missed(before)).map_err(|error| {
+                    LaunchError::Failed(format!("what {id} has to send again: {error}"))
+                })?;
+            }
+            let what = if total > 1 { format!("{id} {}/{total}", nth + 1) } else { id.to_owned() };
+            let mut launch = self.sync(&what, &format!("{id}-{nth}"), sync, trial)?;
             // After a failed sync nobody can say what has to be there.
-            let stop = !launch.succeeded() && !launch.everything_came();
-            if purpose == Purpose::Write && !stop {
-                launch.landed = self.read_back(&id, nth, &members);
+            let stop = launch.failed();
+            let breaks = trial.purpose == Purpose::WriteBroken;
+            if breaks || trial.purpose == Purpose::Write && !stop {
+                launch.landed = self.read_back(id, nth, members);
             }
             launches.push(launch);
-            if stop && purpose != Purpose::WriteBroken {
+            if stop && !breaks || INTERRUPTED.load(Ordering::SeqCst) {
                 break;
             }
         }
-        Ok(Evidence { trial: id, purpose, config_note: note, members, launches })
+        Ok(launches)
+    }
+
+    /// Syncs at the same time; what has landed is read back once all are over.
+    fn at_once(
+        &self,
+        trial: &Trialled,
+        members: &[Member],
+        syncs: Vec<PackedSync>,
+    ) -> Result<Vec<Launch>, LaunchError> {
+        let id = trial.id;
+        let total = syncs.len();
+        let ended: Vec<Result<Launch, LaunchError>> = thread::scope(|scope| {
+            let started: Vec<_> = syncs
+                .into_iter()
+                .enumerate()
+                .map(|(nth, sync)| {
+                    let what = format!("{id} {}/{total}", nth + 1);
+                    scope.spawn(move || self.sync(&what, &format!("{id}-{nth}"), sync, trial))
+                })
+                .collect();
+            let lost = || Err(LaunchError::Failed("a launch was not seen to its end".to_owned()));
+            started.into_iter().map(|sync| sync.join().unwrap_or_else(|_| lost())).collect()
+        });
+        let mut launches = ended.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if let Some(last) = launches.last_mut() {
+            last.landed = self.read_back(id, total - 1, members);
+        }
+        Ok(launches)
     }
 
     /// A launch without a catalog: spec or check.
@@ -157,7 +233,7 @@ impl<'a> Runner<'a> {
             Operation::Spec => None,
             _ => config.or(self.plan.config.as_ref().map(|config| config.path.as_path())),
         };
-        let call = Call { operation, config, catalog: None };
+        let call = Call { operation, config, catalog: None, manner: &Manner::default() };
         let transcript = self.launch(what, call, condition, stdin)?;
         Ok(Launch::new(operation, None, Catalog::default(), Vec::new(), transcript))
     }
@@ -168,17 +244,30 @@ impl<'a> Runner<'a> {
         what: &str,
         file: &str,
         sync: PackedSync,
-        config: Option<&Path>,
+        trial: &Trialled,
+    ) -> Result<Launch, LaunchError> {
+        self.sync_under(what, file, sync, trial, Condition::Usual)
+    }
+
+    /// The same under a condition.
+    pub fn sync_under(
+        &self,
+        what: &str,
+        file: &str,
+        sync: PackedSync,
+        trial: &Trialled,
         condition: Condition,
     ) -> Result<Launch, LaunchError> {
         let catalog = self.folder.path().join(format!("{file}.catalog.json"));
         fs::write(&catalog, &sync.catalog).map_err(|error| {
             LaunchError::Failed(format!("writing {}: {error}", catalog.display()))
         })?;
-        let config = config.or(self.plan.config.as_ref().map(|config| config.path.as_path()));
-        let call = Call { operation: Operation::Write, config, catalog: Some(&catalog) };
+        let working = self.plan.config.as_ref().map(|config| config.path.as_path());
+        let config = trial.config.or(working);
+        let manner = trial.manner;
+        let call = Call { operation: Operation::Write, config, catalog: Some(&catalog), manner };
         let transcript = self.launch(what, call, condition, Stdin::Steps(&sync.steps))?;
-        let PackedSync { catalog, streams, steps } = sync;
+        let PackedSync { catalog, streams, steps, .. } = sync;
         Ok(Launch::new(Operation::Write, Some(catalog), streams, steps, transcript))
     }
 

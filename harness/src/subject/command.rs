@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use super::Call;
+use crate::scenario::pack::Manner;
+
+/// Runs `$0` so that no file may grow beyond 8 MiB, in units of 512 bytes: what is beyond that
+/// cannot be written, as on a disk that is full. A signal about it would be none of a disk's.
+const BOUNDED: &str = r#"trap "" XFSZ; ulimit -f 16384; exec "$0" "$@""#;
 
 /// Names the launch in its environment, so that what it leaves behind can be found.
 pub const MARKER: &str = "TOUCHDOWN_LAUNCH";
@@ -32,6 +37,22 @@ impl Command {
             args.extend(["--catalog".into(), catalog.into()]);
         }
         args
+    }
+
+    /// The command as launches of this manner run it.
+    #[must_use]
+    pub fn in_manner(&self, manner: &Manner) -> Self {
+        let mut command = self.clone();
+        command.env.retain(|(key, _)| manner.env.iter().all(|(own, _)| own != key));
+        command.env.extend(manner.env.iter().cloned());
+        if let Some((program, rest)) = self.words.split_first()
+            && manner.full_disk
+        {
+            command.words = vec!["sh".into(), "-c".into(), BOUNDED.into()];
+            command.words.push(self.locate(program).into());
+            command.words.extend_from_slice(rest);
+        }
+        command
     }
 
     /// The command with these further arguments, in the known environment: `PATH`, `HOME` and
@@ -75,14 +96,21 @@ impl Command {
         shell_words::join(self.words.iter().map(|word| word.to_string_lossy()))
     }
 
-    /// One shell line that runs the subject with these arguments without us, `input` on its
-    /// stdin.
+    /// One shell line that makes a launch without us, `input` on its stdin.
     #[must_use]
-    pub fn shell_line(&self, args: &[OsString], input: Option<&Path>) -> String {
+    pub fn shell_line(&self, call: Call, input: Option<&Path>) -> String {
+        self.in_manner(call.manner).line(&Self::arguments(call), &call.manner.env, input)
+    }
+
+    fn line(&self, args: &[OsString], plain: &[(String, String)], input: Option<&Path>) -> String {
         let mut words = vec!["env".to_owned(), "-i".to_owned()];
-        words.extend(known_environment().into_iter().map(|(key, _)| format!("{key}=\"${key}\"")));
-        words.extend(self.env.iter().map(|(key, value)| {
-            if names_secret(key) {
+        let known = known_environment().into_iter().map(|(key, _)| key);
+        let known = known.filter(|known| self.env.iter().all(|(key, _)| key != known));
+        words.extend(known.map(|key| format!("{key}=\"${key}\"")));
+        words.extend(self.env.iter().map(|variable| {
+            let (key, value) = variable;
+            // What a scenario brings is written down in it, and the shell knows nothing of it.
+            if names_secret(key) && !plain.contains(variable) {
                 return format!("{key}=\"${key}\"");
             }
             shell_words::quote(&format!("{key}={value}")).into()
@@ -116,4 +144,30 @@ fn known_environment() -> Vec<(&'static str, OsString)> {
     known.extend(ours("HOME").map(|home| ("HOME", home)));
     known.push(("LANG", ours("LANG").unwrap_or_else(|| "C.UTF-8".into())));
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Operation;
+
+    #[test]
+    fn the_repeat_line_has_the_manner_of_the_launch() {
+        let command = Command {
+            words: vec!["/bin/it".into(), "a b".into()],
+            workdir: None,
+            env: vec![("LC_ALL".into(), "en".into()), ("MY_TOKEN".into(), "hidden".into())],
+        };
+        let env = [("LC_ALL", "C"), ("LANG", "C"), ("OWN_KEY", "plain")];
+        let env = env.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let manner = Manner { env, full_disk: true, ..Manner::default() };
+        let call =
+            Call { operation: Operation::Spec, config: None, catalog: None, manner: &manner };
+        let line = command.shell_line(call, None);
+        let variables = r#" MY_TOKEN="$MY_TOKEN" 'LC_ALL=C' 'LANG=C' 'OWN_KEY=plain' sh -c "#;
+        assert!(line.contains(variables), "{line}");
+        assert!(line.ends_with(&format!("'{BOUNDED}' /bin/it 'a b' spec < /dev/null")), "{line}");
+        assert_eq!(line.matches("LANG").count(), 1, "{line}");
+        assert_eq!(line.matches("LC_ALL").count(), 1, "{line}");
+    }
 }

@@ -28,12 +28,26 @@ pub enum Stdin<'a> {
     HeldOpen,
 }
 
+impl Stdin<'_> {
+    /// Whether something like this is done to the subject.
+    #[must_use]
+    pub fn has(self, like: impl Fn(Disturbance) -> bool) -> bool {
+        let Self::Steps(steps) = self else { return false };
+        steps.iter().any(|step| matches!(step, Step::Disturb(disturbance) if like(*disturbance)))
+    }
+}
+
 /// A subject that has been started.
 pub trait Running: Sync {
     /// Ends it at once, with all that it started.
     fn kill(&self);
     /// Ends what has outlived it, and names it. Called once it has ended.
     fn reap(&self) -> Vec<String>;
+    /// The most memory that it has held so far, with all that it started, in bytes; 0 where that is
+    /// not known, or it has ended.
+    fn peak_rss(&self) -> u64 {
+        0
+    }
     /// Does this to it. The error says why it could not be done.
     fn disturb(&self, disturbance: Disturbance) -> io::Result<()>;
 }
@@ -90,9 +104,25 @@ pub fn drive(
     let Started { stdin: pipe_in, stdout: pipe_out, stderr: pipe_err, wait } = started;
     let (fed, out, err, ended, stopped, left_behind) = thread::scope(|scope| {
         let progress = &progress;
+        // What is left unread has to be felt: in a wide pipe much could still be printed.
+        let pipe_out = if stdin.has(|d| matches!(d, Disturbance::BlockOutput(_))) {
+            pipe_out
+        } else {
+            widened(pipe_out)
+        };
         let out = scope.spawn(move || {
-            read_lines(Pipe::new(widened(pipe_out), progress), start, limits, progress, true)
+            let read = read_lines(Pipe::stdout(pipe_out, progress), start, limits, progress, true);
+            // Our end is closed by now.
+            let _ = progress.unread.set(since(start));
+            read
         });
+        if stdin.has(|d| matches!(d, Disturbance::KillAtStates(_))) {
+            scope.spawn(move || {
+                if progress.wait_for_trap() {
+                    feed::kill(running, start, progress);
+                }
+            });
+        }
         let err = scope.spawn(move || {
             read_lines(Pipe::new(pipe_err, progress), start, limits, progress, false)
         });
@@ -119,18 +149,25 @@ pub fn drive(
     });
 
     let ended = ended?;
-    let Fed { written, gates, closed, refused, undone } = fed.unwrap_or_default();
+    let Fed { written, gates, closed, all_read, peak_rss, refused, undone } =
+        fed.unwrap_or_default();
     if let Some(error) = undone {
         return Err(error);
     }
-    let (stdout, stdout_closed) = out.unwrap_or_default();
+    let (stdout, stdout_ended) = out.unwrap_or_default();
+    let closed_by_us = progress.closing.load(Ordering::SeqCst).then(|| progress.unread.get());
+    let stdout_closed = stdout_ended.or(closed_by_us.flatten().copied());
     let (stderr, stderr_closed) = err.unwrap_or_default();
     let mut left_behind = left_behind;
     if left_behind.is_empty() && (stdout_closed.is_none() || stderr_closed.is_none()) {
         left_behind.push("a process that hides, and holds its output open".to_owned());
     }
+    // One that was killed by us may have ended by itself just before.
+    let by_sigkill = ended.signal == Some(9) || ended.code == Some(137);
     let end = End {
-        stdin_closed: closed,
+        killed: progress.killed.get().copied().filter(|_| by_sigkill),
+        // It was ended for not reading: what it has not read it was not given.
+        stdin_closed: closed.filter(|_| all_read || stopped.is_none()),
         stdin_refused: refused.filter(|_| stopped.is_none()),
         stdout_closed,
         exited: ended.at,
@@ -140,7 +177,7 @@ pub fn drive(
         stopped,
         left_behind,
         cpu_s: ended.cpu_s,
-        peak_rss: ended.peak_rss,
+        peak_rss: ended.peak_rss.max(peak_rss),
     };
     Ok(Transcript { stdout, stderr, written, gates, end, ..Transcript::default() })
 }
@@ -160,9 +197,13 @@ fn watch(
     });
     let idle = u64::try_from(limits.idle.as_micros()).unwrap_or(u64::MAX);
     let mut stopped = None;
+    let mut peak = 0;
     loop {
+        // A high water mark only rises: what was seen last is nearly all there was.
+        peak = running.peak_rss().max(peak);
         match receiver.recv_timeout(TICK) {
-            Ok(ended) => return (ended, stopped),
+            Ok(Ok(ended)) => return (Ok(Ended { peak_rss: peak, ..ended }), stopped),
+            Ok(Err(error)) => return (Err(error), stopped),
             Err(RecvTimeoutError::Disconnected) => {
                 return (Err(io::Error::other("its end was not seen")), stopped);
             }

@@ -67,6 +67,12 @@ impl Group {
         Ok((child, Self { id, marker }))
     }
 
+    /// The id of the group, which is that of its first process.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.id
+    }
+
     /// Ends the group at once.
     pub fn kill(&self) {
         // It may have ended in this very moment.
@@ -81,9 +87,16 @@ impl Group {
             Disturbance::Stop => signal(Signal::SIGTERM),
             Disturbance::Pause(millis) => {
                 signal(Signal::SIGSTOP)?;
-                thread::sleep(Duration::from_millis(millis));
+                let (began, pause) = (Instant::now(), Duration::from_millis(millis));
+                while began.elapsed() < pause && !INTERRUPTED.load(Ordering::SeqCst) {
+                    thread::sleep(TICK.min(pause));
+                }
                 signal(Signal::SIGCONT)
             }
+            // What is done to its pipes is not done here.
+            Disturbance::KillAtStates(_)
+            | Disturbance::BlockOutput(_)
+            | Disturbance::CloseOutput => Ok(()),
             Disturbance::CutNetwork(_) => {
                 Err(io::Error::other("a command's network cannot be cut: only a container's"))
             }

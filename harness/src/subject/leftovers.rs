@@ -54,6 +54,19 @@ fn is_of_launch(pid: i32, group: i32, variable: &[u8]) -> bool {
             .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == variable))
 }
 
+/// The most memory that a process and its descendants have held so far, each at its own time, in
+/// bytes. Only Linux tells.
+#[must_use]
+pub fn peak_rss(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_ascii_whitespace().filter_map(|child| child.parse().ok());
+    kib.unwrap_or(0) * 1024 + children.map(peak_rss).sum::<u64>()
+}
+
 fn command_line(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words: Vec<_> = bytes

@@ -21,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::protocol::Operation;
+use crate::scenario::pack::Manner;
 use crate::scenario::{Disturbance, Scenario};
 use crate::transcript::{Condition, Transcript};
 use command::Command;
@@ -77,6 +78,8 @@ pub struct Call<'a> {
     pub config: Option<&'a Path>,
     /// The catalog's file; only for write.
     pub catalog: Option<&'a Path>,
+    /// How the launch differs from the usual.
+    pub manner: &'a Manner,
 }
 
 impl Subject {
@@ -108,18 +111,16 @@ impl Subject {
     ) -> Result<Transcript, LaunchError> {
         match self {
             Self::Command(command) => {
-                process::launch(command, &Command::arguments(call), stdin, limits).map_err(
-                    |error| {
-                        let shown = command.shown();
-                        LaunchError::Failed(match error.kind() {
-                            std::io::ErrorKind::NotFound => format!(
-                                "`{shown}` could not be started: no such command, or no such \
-                                 --workdir"
-                            ),
-                            _ => format!("`{shown}` could not be started: {error}"),
-                        })
-                    },
-                )
+                let told = command.in_manner(call.manner);
+                process::launch(&told, &Command::arguments(call), stdin, limits).map_err(|error| {
+                    let shown = command.shown();
+                    LaunchError::Failed(match error.kind() {
+                        std::io::ErrorKind::NotFound => format!(
+                            "`{shown}` could not be started: no such command, or no such --workdir"
+                        ),
+                        _ => format!("`{shown}` could not be started: {error}"),
+                    })
+                })
             }
             Self::Image(image) => {
                 image.launch(call, condition, stdin, limits).map_err(LaunchError::Engine)
@@ -131,18 +132,25 @@ impl Subject {
     #[must_use]
     pub fn shell_line(&self, call: Call, condition: Condition, input: Option<&Path>) -> String {
         match self {
-            Self::Command(command) => command.shell_line(&Command::arguments(call), input),
+            Self::Command(command) => command.shell_line(call, input),
             Self::Image(image) => image.shell_line(call, condition, input),
         }
     }
 
-    /// Whether all that a scenario does to the subject can be done to this one.
+    /// Why something that a scenario asks for cannot be done to this subject, in words that follow
+    /// the scenario's name. Of an image that has not been run yet only that is known which it says
+    /// of itself.
     #[must_use]
-    pub fn can_bear(&self, scenario: &Scenario) -> bool {
-        scenario.disturbances().all(|disturbance| match (self, disturbance) {
-            (Self::Command(_), Disturbance::CutNetwork(_)) => false,
-            (Self::Command(_) | Self::Image(_), _) => true,
-        })
+    pub fn cannot_bear(&self, scenario: &Scenario) -> Option<String> {
+        match self {
+            Self::Command(_) => scenario
+                .disturbances()
+                .any(|disturbance| matches!(disturbance, Disturbance::CutNetwork(_)))
+                .then(|| {
+                    "cuts the network, and only a container's can be cut: give --image".to_owned()
+                }),
+            Self::Image(image) => image.cannot_bear(scenario),
+        }
     }
 }
 

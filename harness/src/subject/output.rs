@@ -1,9 +1,8 @@
 //! Reading what a subject prints, line by line, within bounds.
 
 use std::io::Read;
-use std::sync::Condvar;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::transcript::{Micros, Output, Stop};
@@ -19,8 +18,7 @@ pub fn since(start: Instant) -> Micros {
 /// What the readers tell the feeder and the watch while a launch goes on.
 #[derive(Default)]
 pub struct Progress {
-    /// Lines of stdout that look like states.
-    states: Mutex<u64>,
+    states: Mutex<States>,
     came: Condvar,
     /// Bytes of stdout read.
     pub bytes: AtomicU64,
@@ -32,20 +30,40 @@ pub struct Progress {
     moved: AtomicU64,
     /// Set while the input is held on purpose: the subject is not to blame for the time.
     pub held: AtomicBool,
-    /// Set where the process was killed on purpose: a line that it had not finished is none of its
+    /// When the process was killed on purpose: a line that it had not finished is none of its
     /// making.
-    pub killed: AtomicBool,
+    pub killed: OnceLock<Micros>,
+    /// Until when stdout is not to be read.
+    blocked: Mutex<Option<Instant>>,
+    /// Set once our end of stdout is to be closed before its end.
+    pub closing: AtomicBool,
+    /// When stdout was read for the last time: it ended, or was closed by us.
+    pub unread: OnceLock<Micros>,
     /// Set once the process is gone, or has to go.
     pub over: AtomicBool,
     /// Why the output has to be cut off.
     pub stop: Mutex<Option<Stop>>,
 }
 
+/// Lines of stdout that look like states.
+#[derive(Default)]
+struct States {
+    came: u64,
+    /// At how many of them the process is to be killed.
+    trap: Option<u64>,
+}
+
 impl Progress {
     /// How many lines that look like states have come.
     #[must_use]
     pub fn states(&self) -> u64 {
-        self.states.lock().map_or(0, |states| *states)
+        self.states.lock().map_or(0, |states| states.came)
+    }
+
+    /// Whether the process is gone, or was killed on purpose: nothing more is to be written.
+    #[must_use]
+    pub fn is_past(&self) -> bool {
+        self.over.load(Ordering::SeqCst) || self.killed.get().is_some()
     }
 
     /// Tells that the subject has moved.
@@ -62,18 +80,71 @@ impl Progress {
     /// Only as many states as were sent are progress: other output can go on for ever.
     fn state_came(&self, start: Instant) {
         if let Ok(mut states) = self.states.lock() {
-            *states += 1;
-            if *states <= self.sent.load(Ordering::SeqCst) {
+            states.came += 1;
+            if states.came <= self.sent.load(Ordering::SeqCst) {
                 self.moved(start);
             }
         }
         self.came.notify_all();
     }
 
+    /// Does not hold it against the subject that it stands still for so long: it is our doing.
+    pub fn excuse(&self, start: Instant, pause: Duration) {
+        let pause = Micros::try_from(pause.as_micros()).unwrap_or(Micros::MAX);
+        self.moved.fetch_max(since(start).saturating_add(pause), Ordering::SeqCst);
+    }
+
+    /// Leaves stdout unread for so long.
+    pub fn block(&self, start: Instant, pause: Duration) {
+        self.excuse(start, pause);
+        if let Ok(mut blocked) = self.blocked.lock() {
+            *blocked = (*blocked).max(Instant::now().checked_add(pause));
+        }
+    }
+
+    /// For how long stdout is still to be left unread. What a process that is gone has printed is
+    /// read at once.
+    #[must_use]
+    pub fn blocked_for(&self) -> Option<Duration> {
+        let until = self.blocked.lock().ok().and_then(|blocked| *blocked)?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero() && !self.over.load(Ordering::SeqCst)).then_some(left)
+    }
+
     /// Marks the process as gone and wakes whoever waits for its output.
     pub fn end(&self) {
+        // Whoever is about to wait has looked at it under this lock.
+        let states = self.states.lock();
         self.over.store(true, Ordering::SeqCst);
+        drop(states);
         self.came.notify_all();
+    }
+
+    /// Has the process killed once so many states have come.
+    pub fn arm(&self, at: u64) {
+        if let Ok(mut states) = self.states.lock() {
+            states.trap = Some(at);
+        }
+        self.came.notify_all();
+    }
+
+    /// At how many states the process is to be killed.
+    #[must_use]
+    pub fn trap(&self) -> Option<u64> {
+        self.states.lock().ok()?.trap
+    }
+
+    /// Waits until the process is to be killed; false where it is gone before.
+    #[must_use]
+    pub fn wait_for_trap(&self) -> bool {
+        let waits = |states: &mut States| {
+            !self.over.load(Ordering::SeqCst) && states.trap.is_none_or(|at| states.came < at)
+        };
+        let Ok(states) = self.states.lock() else {
+            return false;
+        };
+        let woken = self.came.wait_while(states, waits);
+        woken.is_ok() && !self.over.load(Ordering::SeqCst)
     }
 
     /// Waits until so many states have come, the process is gone, or none has come for this long.
@@ -82,12 +153,12 @@ impl Progress {
             return;
         };
         loop {
-            let before = *states;
+            let before = states.came;
             if before >= wanted || self.over.load(Ordering::SeqCst) {
                 return;
             }
             let nothing_new =
-                |states: &mut u64| *states == before && !self.over.load(Ordering::SeqCst);
+                |states: &mut States| states.came == before && !self.over.load(Ordering::SeqCst);
             match self.came.wait_timeout_while(states, quiet, nothing_new) {
                 Ok((_, timeout)) if timeout.timed_out() => return,
                 Ok((woken, _)) => states = woken,
@@ -96,7 +167,8 @@ impl Progress {
         }
     }
 
-    fn cut_off(&self, why: Stop) {
+    /// Has it ended, for this reason; the first one counts.
+    pub fn cut_off(&self, why: Stop) {
         if let Ok(mut stop) = self.stop.lock() {
             stop.get_or_insert(why);
         }
@@ -106,7 +178,8 @@ impl Progress {
 /// Reads a stream to its end, keeping its lines. Past a limit it goes on reading, so that the
 /// subject is not blocked until it is killed, and keeps nothing more.
 ///
-/// Returns the lines, and when the stream ended: never, where somebody still holds it open.
+/// Returns the lines, and when the stream ended: never, where somebody still holds it open, or it
+/// is closed by us.
 pub fn read_lines(
     mut stream: impl Read,
     start: Instant,
@@ -163,7 +236,10 @@ pub fn read_lines(
         }
     };
     let at = since(start);
-    if !pending.is_empty() && !progress.killed.load(Ordering::SeqCst) {
+    // One that was cut off by us is none of its making.
+    let is_cut =
+        progress.killed.get().is_some() || is_stdout && progress.closing.load(Ordering::SeqCst);
+    if !pending.is_empty() && !is_cut {
         lines.push(Output { at, bytes: pending });
     }
     (lines, ended.then_some(at))

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +13,8 @@ use super::output::Progress;
 
 /// How long after the subject's end its output is still read, its helpers' output included.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often one who leaves stdout unread looks whether that is over.
+const BLOCKED: Duration = Duration::from_millis(5);
 /// How often a wait looks whether the subject is gone.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
@@ -20,13 +23,33 @@ pub struct Pipe<'a, P> {
     end: P,
     progress: &'a Progress,
     gone: Option<Instant>,
+    is_stdout: bool,
 }
 
 impl<'a, P: AsFd> Pipe<'a, P> {
     /// Takes an end of a pipe. Where it cannot be made not to block, it blocks as ever.
     pub fn new(end: P, progress: &'a Progress) -> Self {
         let _ = rustix::io::ioctl_fionbio(&end, true);
-        Self { end, progress, gone: None }
+        Self { end, progress, gone: None, is_stdout: false }
+    }
+
+    /// Takes the end of stdout, which is left unread or closed when a scenario asks for it.
+    pub fn stdout(end: P, progress: &'a Progress) -> Self {
+        Self { is_stdout: true, ..Self::new(end, progress) }
+    }
+
+    /// Waits while stdout is to be left unread; the error is that it is to be closed.
+    fn heed(&self) -> io::Result<()> {
+        if !self.is_stdout {
+            return Ok(());
+        }
+        loop {
+            if self.progress.closing.load(Ordering::SeqCst) {
+                return Err(ErrorKind::ConnectionAborted.into());
+            }
+            let Some(left) = self.progress.blocked_for() else { return Ok(()) };
+            thread::sleep(left.min(BLOCKED));
+        }
     }
 
     /// For how long the subject has been gone.
@@ -47,6 +70,7 @@ impl<'a, P: AsFd> Pipe<'a, P> {
 impl<P: Read + AsFd> Read for Pipe<'_, P> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            self.heed()?;
             let gone = self.gone_for();
             // What lies ready is read first; but one that hides may go on for ever.
             if gone.is_some_and(|gone| gone > GRACE * 10) {

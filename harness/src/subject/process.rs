@@ -18,6 +18,7 @@ use super::command::Command;
 pub use super::drive::Stdin;
 use super::drive::{Ended, Running, Started, drive};
 use super::group::Group;
+use super::leftovers;
 use super::output::since;
 
 /// Launches a command once. The error is that of starting it: it does not exist, or may not be
@@ -59,7 +60,8 @@ fn wait(child: &mut Child, began: Instant) -> io::Result<Ended> {
         code: usage.status.code(),
         signal: usage.status.signal(),
         cpu_s: (usage.rusage.utime + usage.rusage.stime).as_secs_f64(),
-        peak_rss: usage.rusage.maxrss,
+        // What the system counts begins with what we held when we started it.
+        peak_rss: 0,
         out_of_memory: false,
     })
 }
@@ -73,6 +75,10 @@ impl Running for Group {
         Self::reap(self)
     }
 
+    fn peak_rss(&self) -> u64 {
+        leftovers::peak_rss(self.id())
+    }
+
     fn disturb(&self, disturbance: Disturbance) -> io::Result<()> {
         Self::disturb(self, disturbance)
     }
@@ -83,7 +89,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scenario::{Sent, Step};
+    use crate::scenario::pack::Manner;
+    use crate::scenario::{Pace, Sent, Step};
     use crate::transcript::Stop;
 
     fn shell(script: &str) -> Command {
@@ -181,6 +188,156 @@ mod tests {
         let limits = Limits { idle: Duration::from_millis(200), ..Limits::default() };
         assert!(run("cat", Stdin::HeldOpen, limits).end.stopped.is_some());
         assert!(run("exit 0", Stdin::HeldOpen, limits).end.is_success());
+    }
+
+    /// More lines than a pipe takes, every tenth a state.
+    fn until_killed(at: u64) -> Vec<Step> {
+        let mut all = vec![Step::Disturb(Disturbance::KillAtStates(at))];
+        for _ in 0..3000 {
+            all.extend(steps(
+                &[r#"{"type":"RECORD","record":{"stream":"s","data":{"id":1},"emitted_at":1}}"#; 9],
+            ));
+            all.extend(steps(&[r#"{"type":"STATE","state":{}}"#]));
+        }
+        all
+    }
+
+    const STATES: &str = r#"while read -r l; do case $l in *STATE*) echo "$l";; esac; done"#;
+
+    #[test]
+    fn it_is_killed_once_so_many_states_have_come() {
+        let transcript = run(STATES, Stdin::Steps(&until_killed(3)), Limits::default());
+        let end = &transcript.end;
+        assert_eq!((end.signal, end.stopped), (Some(9), None));
+        assert_eq!((end.stdin_closed, end.stdin_refused), (None, None));
+        let came = transcript.stdout.len();
+        assert!((3..2000).contains(&came), "{came}");
+        let quick = end.killed.unwrap() - transcript.stdout[2].at;
+        assert!(quick < 200_000, "after {quick} µs");
+        assert!(transcript.written.len() < 30_001);
+    }
+
+    #[test]
+    fn states_that_came_before_count() {
+        let mut sent = steps(&[r#"{"type":"STATE","state":{}}"#; 2]);
+        sent.extend([Step::Gate, Step::Disturb(Disturbance::KillAtStates(2))]);
+        // It prints half a line, which it cannot be blamed for.
+        let script = "head -n 2; printf half; sleep 63";
+        let transcript = run(script, Stdin::Steps(&sent), Limits::default());
+        assert_eq!(transcript.end.signal, Some(9));
+        assert!(transcript.end.killed.is_some() && transcript.gates.len() == 1);
+        assert_eq!(transcript.stdout.len(), 2);
+    }
+
+    #[test]
+    fn where_the_states_never_come_it_is_killed_at_the_end() {
+        let limits = Limits { gate: Duration::from_millis(200), ..Limits::default() };
+        let mut sent = vec![Step::Disturb(Disturbance::KillAtStates(9))];
+        sent.extend(steps(&[r#"{"type":"STATE","state":{}}"#; 3]));
+        let transcript = run("cat; echo ended", Stdin::Steps(&sent), limits);
+        assert_eq!((transcript.end.signal, transcript.end.stdin_closed), (Some(9), None));
+        assert!(transcript.end.killed.unwrap() > 200_000);
+        assert_eq!((transcript.stdout.len(), transcript.written.len()), (3, 4));
+        // One that has ended by itself has not been killed.
+        let transcript = run("read -r line; exit 3", Stdin::Steps(&sent), limits);
+        assert_eq!((transcript.end.code, transcript.end.killed), (Some(3), None));
+        assert_eq!(transcript.end.stdin_closed, None);
+    }
+
+    #[test]
+    fn blocked_output_is_read_later() {
+        let limits = Limits { idle: Duration::from_millis(400), ..Limits::default() };
+        let mut sent = vec![Step::Disturb(Disturbance::BlockOutput(800))];
+        let line = format!(r#"{{"type":"STATE","state":{{"x":"{}"}}}}"#, "x".repeat(5000));
+        sent.extend(steps(&[line.as_str(); 100]));
+        sent.push(Step::Gate);
+        let transcript = run("cat; echo $?", Stdin::Steps(&sent), limits);
+        assert_eq!((transcript.end.code, transcript.end.stopped), (Some(0), None));
+        assert_eq!((transcript.stdout.len(), transcript.gates[0].states_back), (101, 100));
+        assert!(transcript.stdout[0].at >= 800_000, "{}", transcript.stdout[0].at);
+        assert!(transcript.written[100] < 800_000, "{}", transcript.written[100]);
+    }
+
+    #[test]
+    fn closed_output_is_noticed() {
+        const STATE: &str = r#"{"type":"STATE","state":{}}"#;
+        let mut sent = steps(&[STATE]);
+        sent.extend([Step::Gate, Step::Disturb(Disturbance::CloseOutput)]);
+        // So many that it is still at it when a program that is just being started elsewhere, and has
+        // our end of the pipe for as long as that takes, lets it go.
+        sent.extend(steps(&[r#"{"a":2}"#; 500]));
+        let limits = Limits::default();
+        let echo = |refused: &str| {
+            format!(
+                "trap '' PIPE; n=0
+                while read -r l; do n=$((n+1)); echo \"$l\" || {refused}; done 2>/dev/null"
+            )
+        };
+        let transcript = run(&echo("exit 9"), Stdin::Steps(&sent), limits);
+        assert_eq!((transcript.end.code, stdout(&transcript)), (Some(9), vec![STATE.into()]));
+        assert!(transcript.end.stdout_closed.unwrap() >= transcript.written[2]);
+        assert!(transcript.end.left_behind.is_empty());
+        // Its input goes on to the end.
+        let script = format!("{}; echo $n >&2", echo(":"));
+        let transcript = run(&script, Stdin::Steps(&sent), limits);
+        assert_eq!((transcript.end.code, &transcript.stderr[0].bytes[..]), (Some(0), &b"501"[..]));
+        assert!(transcript.end.stdin_closed.is_some());
+        // One that has closed it before has nothing to notice.
+        let limits = Limits { gate: Duration::from_millis(100), ..limits };
+        let transcript = run("exec >&-; cat >/dev/null", Stdin::Steps(&sent), limits);
+        assert!(transcript.end.is_success());
+    }
+
+    #[test]
+    fn input_trickles_in() {
+        let limits = Limits { idle: Duration::from_millis(150), ..Limits::default() };
+        let mut sent = vec![Step::Pace(Pace { bytes: 1, pause_ms: 200 })];
+        sent.push(Step::Raw("é\n".into()));
+        let transcript = run("head -c 1 | wc -c; cat | wc -c", Stdin::Steps(&sent), limits);
+        assert_eq!(
+            (transcript.end.stopped, stdout(&transcript)),
+            (None, vec!["1".into(), "2".into()])
+        );
+        assert!(transcript.end.stdin_closed.unwrap() >= 600_000);
+        assert!(transcript.stdout[0].at < 400_000, "{:?}", transcript.stdout);
+    }
+
+    #[test]
+    fn what_is_gone_cannot_be_disturbed_and_that_is_no_error() {
+        for disturbance in [Disturbance::Kill, Disturbance::Stop, Disturbance::Pause(1)] {
+            let mut sent = steps(&[r#"{"type":"STATE","state":{}}"#]);
+            sent.extend([Step::Gate, Step::Disturb(disturbance)]);
+            let limits = Limits { gate: Duration::from_millis(300), ..Limits::default() };
+            let transcript = run("read -r line; exit 3", Stdin::Steps(&sent), limits);
+            assert_eq!((transcript.end.code, transcript.end.killed), (Some(3), None));
+            if disturbance.ends() {
+                assert_eq!(transcript.written.len(), 2, "it was never {disturbance:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_manner_of_a_launch_is_felt() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = shell(&format!(
+            r#"echo "$GIVEN $OWN"; cd {} || exit 1
+            dd if=/dev/zero of=fits bs=1024 count=8000 || exit 2
+            dd if=/dev/zero of=full bs=1024 count=9000; echo "dd $?""#,
+            folder.path().display()
+        ));
+        let manner = Manner {
+            env: vec![("GIVEN".into(), "scenario's".into()), ("OWN".into(), "a b".into())],
+            full_disk: true,
+            ..Manner::default()
+        };
+        let run =
+            |command: &Command| launch(command, &[], Stdin::Steps(&[]), Limits::default()).unwrap();
+        let usual = run(&command);
+        assert_eq!(stdout(&usual), ["yes ", "dd 0"]);
+        command = command.in_manner(&manner);
+        let transcript = run(&command);
+        assert_eq!(stdout(&transcript), ["scenario's a b", "dd 1"], "{:?}", transcript.end);
+        assert_eq!(std::fs::metadata(folder.path().join("full")).unwrap().len(), 8 << 20);
     }
 
     #[test]

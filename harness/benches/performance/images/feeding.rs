@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Context;
 use touchdown::protocol::Operation;
 use touchdown::scenario::Step;
+use touchdown::scenario::pack::Manner;
 use touchdown::subject::drive::Stdin;
 use touchdown::subject::image::clean::Run;
 use touchdown::subject::image::engine::Engine;
@@ -66,7 +67,8 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
 
 fn launch(image: &Image, io: Io) -> anyhow::Result<Rates> {
     image.set_way(Way { io, own_workdir: true });
-    let call = Call { operation: Operation::Write, config: None, catalog: None };
+    let manner = Manner::default();
+    let call = Call { operation: Operation::Write, config: None, catalog: None, manner: &manner };
     let steps = [Step::Bulk(recipe())];
     let began = Instant::now();
     let stdin = Stdin::Steps(&steps);

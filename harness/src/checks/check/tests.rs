@@ -1,6 +1,8 @@
 use super::*;
 use crate::protocol::message::ConnectionStatus;
-use crate::testing::{assert_verdict, cases, check, judge, record, state, with_facts, write};
+use crate::testing::{
+    assert_verdict, cases, check, judge, judge_trial, record, state, with_facts, write,
+};
 
 fn status(status: &str) -> String {
     format!(r#"> {{"type":"CONNECTION_STATUS","connectionStatus":{{{status}}}}}"#)
@@ -71,13 +73,7 @@ fn a_bad_config_fails_without_a_crash() {
 
 #[test]
 fn a_trial_without_launches_says_nothing() {
-    let evidence = Evidence {
-        trial: "t".to_owned(),
-        purpose: Purpose::CheckInvalid,
-        config_note: None,
-        members: Vec::new(),
-        launches: Vec::new(),
-    };
+    let evidence = Evidence::new("t", Purpose::CheckInvalid, Vec::new());
     assert_eq!(bad_config_succeeded(&evidence, &Facts::default()), Verdict::Elsewhere);
 }
 
@@ -112,6 +108,8 @@ fn a_promise_is_kept() {
     };
     let (record, state) = (record("a"), state(1, "a", "{}"));
     let sync = |end: &str| write(&format!("< {record}\n< {state}\n{end}"));
+    let mut about = sync("! exit 1");
+    about.about = Some("write-locale".to_owned());
     with_facts(
         "check-passes-write-fails",
         &facts,
@@ -126,9 +124,71 @@ fn a_promise_is_kept() {
             ),
             ("inconclusive: all states came", sync(&format!("> {state}\n! exit 1"))),
             ("inconclusive: see hangs", sync("! stopped 30")),
+            ("inconclusive: was interrupted", sync("! interrupted")),
             ("elsewhere", write(&format!("< {state}\n! exit 1"))),
+            // Old states, and what a scenario is about, have checks of their own.
+            ("elsewhere", sync("< {\"type\":\"STATE\",\"state\":{\"data\":{\"n\":1}}}\n! exit 1")),
+            ("elsewhere", about),
         ],
     );
+    let trial = || Evidence::new("t", Purpose::Write, vec![sync(""), sync("! exit 1")]);
+    let Verdict::Fail(findings) = judge_trial("check-passes-write-fails", &trial(), &facts) else {
+        panic!("the second launch failed")
+    };
+    assert_eq!(findings[0].launch, Some(1));
+    // Its scenarios were run alone after that.
+    let explained = Evidence { explained: true, ..trial() };
+    assert_eq!(judge_trial("check-passes-write-fails", &explained, &facts), Verdict::Elsewhere);
     let unknown = judge("check-passes-write-fails", sync("! exit 1"), &Facts::default());
     assert_verdict("unknown", "inconclusive: check did not succeed", &unknown);
+}
+
+#[test]
+fn defaults_are_the_same_for_check_and_write() {
+    let trial = |launches: Vec<Launch>| Evidence {
+        config_note: Some("nobody listens there".to_owned()),
+        ..Evidence::new("sparse", Purpose::CheckSparse, launches)
+    };
+    let sync = |end: &str| write(&format!("< {}\n{end}", record("a")));
+    for (wanted, launches) in [
+        ("pass", vec![check(&status(NO))]),
+        ("pass", vec![check(&format!("{}\n! exit 1", status(NO)))]),
+        // The default is a good one.
+        ("pass", vec![check(&status(OK)), sync("")]),
+        (
+            "fail: check SUCCEEDED although nobody listens there, and a write with that config failed",
+            vec![check(&status(OK)), sync("! exit 1")],
+        ),
+        ("fail", vec![check(&status(OK)), sync("! stopped 60")]),
+        ("inconclusive: no write was tried", vec![check(&status(OK))]),
+        ("inconclusive: was interrupted", vec![check(&status(OK)), sync("! interrupted")]),
+        ("inconclusive: no status could be read", vec![check("2> no\n! exit 1")]),
+        ("elsewhere", vec![]),
+    ] {
+        let verdict = judge_trial("check-defaults-differ", &trial(launches), &Facts::default());
+        assert_verdict("check-defaults-differ", wanted, &verdict);
+    }
+    let launches = vec![check(&status(OK)), sync("2> nobody answers on db:5432\n! exit 1")];
+    let verdict = judge_trial("check-defaults-differ", &trial(launches), &Facts::default());
+    let Verdict::Fail(findings) = verdict else { panic!("{verdict:?}") };
+    assert!(findings[0].evidence.contains("nobody answers"), "{findings:?}");
+}
+
+#[test]
+fn a_check_leaves_nothing_behind() {
+    let found =
+        |residue: Option<Result<Vec<String>, String>>| Facts { residue, ..Facts::default() };
+    let table = || Some(Ok(vec!["public._airbyte_connection_test".to_owned()]));
+    for (wanted, residue, script) in [
+        ("pass", Some(Ok(vec![])), status(OK)),
+        ("fail: more after check than before", table(), status(OK)),
+        // It came to its probe, and did not remove it.
+        ("fail", table(), status(NO)),
+        ("inconclusive: check did not succeed", Some(Ok(vec![])), status(NO)),
+        ("inconclusive: check did not succeed", Some(Ok(vec![])), "! stopped 30".to_owned()),
+        ("inconclusive: the inventory: exit code 1", Some(Err("exit code 1".into())), status(OK)),
+        ("not applicable: give --inventory", None, status(OK)),
+    ] {
+        with_facts("check-leaves-residue", &found(residue), [(wanted, check(&script))]);
+    }
 }

@@ -45,16 +45,16 @@ fn launch((mode, sent, landed): Sync) -> Launch {
 }
 
 fn evidence(syncs: &[Sync]) -> (Evidence, Member) {
-    let member =
-        Member { scenario: "hand".to_owned(), streams: vec![stream()], syncs: syncs.len() };
-    let evidence = Evidence {
-        trial: "hand".to_owned(),
-        purpose: Purpose::Write,
-        config_note: None,
-        members: vec![member.clone()],
-        launches: syncs.iter().map(|sync| launch(*sync)).collect(),
+    let member = Member {
+        scenario: "hand".to_owned(),
+        streams: vec![stream()],
+        syncs: syncs.len(),
+        about: None,
+        at_once: false,
     };
-    (evidence, member)
+    let launches = syncs.iter().map(|sync| launch(*sync)).collect();
+    let evidence = Evidence::new("hand", Purpose::Write, launches);
+    (Evidence { members: vec![member.clone()], ..evidence }, member)
 }
 
 fn facts() -> Facts {
@@ -65,7 +65,7 @@ fn facts() -> Facts {
 fn assert_check(id: &str, wanted: &str, (evidence, member): &(Evidence, Member), facts: &Facts) {
     let check = CHECKS.iter().find(|check| check.id == id).unwrap();
     let Judge::Landed(kind) = check.judge else { panic!("{id}") };
-    let verdict = judge(kind, &see(evidence, member), facts).unwrap_or(Verdict::Elsewhere);
+    let verdict = judge(kind, &see(evidence, member, facts), facts).unwrap_or(Verdict::Elsewhere);
     assert_verdict(id, wanted, &verdict);
 }
 
@@ -173,7 +173,7 @@ fn without_rows_to_look_at_nothing_is_said() {
         launch.landed[0].rows = Err("no such table".to_owned());
     }
     assert_check("data-lost", "inconclusive: read-back of s: no such table", &unread, &facts());
-    let seen = see(&unread.0, &unread.1);
+    let seen = see(&unread.0, &unread.1, &facts());
     assert_eq!(readback_errors(&seen).next().unwrap(), "stream s: no such table");
     unread.0.launches.iter_mut().for_each(|launch| launch.landed.clear());
     assert_check("data-lost", "inconclusive: its rows were not read back", &unread, &facts());
@@ -184,7 +184,7 @@ fn a_flood_is_cut_short_and_what_was_told_is_not_told_again() {
     let sent: Vec<String> = (0..9).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
     let sent: Vec<&str> = sent.iter().map(String::as_str).collect();
     let (evidence, member) = evidence(&[("append", &sent, &[]), ("append", &[], &[])]);
-    let seen = see(&evidence, &member);
+    let seen = see(&evidence, &member, &facts());
     let Some(Verdict::Fail(findings)) = judge(Kind::Lost, &seen, &facts()) else { panic!() };
     assert_eq!(findings.len(), TOLD);
     assert!(findings[2].message.contains("(and 6 more); 9 rows had to be there, 0 are"));

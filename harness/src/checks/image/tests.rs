@@ -41,13 +41,7 @@ fn facts(image: ImageFacts) -> Facts {
 }
 
 fn judge(id: &str, facts: &Facts, launches: Vec<Launch>) -> Verdict {
-    let evidence = Evidence {
-        trial: "image".to_owned(),
-        purpose: Purpose::Image,
-        config_note: None,
-        members: Vec::new(),
-        launches,
-    };
+    let evidence = Evidence::new("image", Purpose::Image, launches);
     checks::find(id).unwrap().judge_trial(&evidence, facts).unwrap()
 }
 

@@ -218,6 +218,10 @@ impl Container {
                 docker.unpause_container(container).await
             }),
             Disturbance::CutNetwork(millis) => return self.cut_network(millis),
+            // What is done to its pipes is not done here.
+            Disturbance::KillAtStates(_)
+            | Disturbance::BlockOutput(_)
+            | Disturbance::CloseOutput => return Ok(()),
         };
         done.map_err(|error| self.engine.error("disturbing the container", error))
     }

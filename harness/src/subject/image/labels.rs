@@ -16,6 +16,11 @@ const READBACK: &str = "touchdown.readback";
 /// The read-back that reads all streams at once, a command in the image.
 const READBACK_ONCE: &str = "touchdown.readback-once";
 
+/// The inventory, a command in the image.
+const INVENTORY: &str = "touchdown.inventory";
+/// What the connector declares of itself, with commas between.
+const DECLARE: &str = "touchdown.declare";
+
 impl Info {
     fn label(&self, name: &str) -> Option<&str> {
         self.labels.get(name).map(String::as_str)
@@ -32,6 +37,19 @@ impl Info {
     pub fn says_volumes(&self) -> Vec<String> {
         let folders = self.label(VOLUME).unwrap_or_default().split(',').map(str::trim);
         folders.filter(|folder| !folder.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The inventory that it brings.
+    #[must_use]
+    pub fn says_inventory(&self) -> Option<&str> {
+        self.label(INVENTORY)
+    }
+
+    /// What it declares of the connector.
+    #[must_use]
+    pub fn says_declared(&self) -> Vec<String> {
+        let declared = self.label(DECLARE).unwrap_or_default().split(',').map(str::trim);
+        declared.filter(|one| !one.is_empty()).map(str::to_owned).collect()
     }
 
     /// The working config that it brings.

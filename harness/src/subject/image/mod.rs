@@ -23,10 +23,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use indexmap::IndexMap;
+
 use super::drive::{Started, Stdin, drive};
 use super::{Call, Limits};
 use crate::protocol::Operation;
-use crate::scenario::{Disturbance, Step};
+use crate::scenario::{Disturbance, Scenario};
 use crate::subject::output::since;
 use crate::transcript::{Condition, End, Output, Transcript};
 use attach::Attached;
@@ -173,6 +175,17 @@ impl Image {
         *self.way.write().unwrap_or_else(PoisonError::into_inner) = way;
     }
 
+    /// Takes it for run in the way that is tried first, before any was; `wanted` is what the user
+    /// says of it.
+    pub fn assume(&self, wanted: Option<Io>) {
+        let is_attached = match wanted {
+            Some(io) => io == Io::Attach,
+            None => self.info.says_attach() || self.info.airbyte_entrypoint.is_none(),
+        };
+        let io = if is_attached { Io::Attach } else { Io::Platform };
+        self.set_way(Way { io, own_workdir: false });
+    }
+
     /// Launches it once. A program that cannot be started is told as a shell would tell of it:
     /// under another condition it may be there.
     pub fn launch(
@@ -207,7 +220,7 @@ impl Image {
         mut limits: Limits,
     ) -> Result<Transcript, EngineError> {
         let way = self.way();
-        if steps_cut_network(stdin) {
+        if stdin.has(|d| matches!(d, Disturbance::CutNetwork(_))) {
             // Whoever comes back to a network gets the lowest address that is free.
             self.engine.wait_for_removals();
         }
@@ -322,7 +335,7 @@ impl Image {
         let offline = condition.is_offline().then(|| "none".to_owned());
         Recipe {
             image: self.info.name.clone(),
-            env: self.environment(),
+            env: self.environment(call),
             workdir,
             user: unprivileged.then(|| PLATFORM_USER.to_owned()),
             unprivileged,
@@ -336,8 +349,9 @@ impl Image {
         }
     }
 
-    /// The platform's variables, and the user's.
-    fn environment(&self) -> Vec<String> {
+    /// The platform's variables, the user's, and the launch's. Of two of the same name only the
+    /// last is there: which one counts would be anybody's guess.
+    fn environment(&self, call: Call) -> Vec<String> {
         let platform = [
             ("WORKER_JOB_ID", "1"),
             ("WORKER_JOB_ATTEMPT", "0"),
@@ -348,8 +362,28 @@ impl Image {
             ("DEPLOYMENT_MODE", "OSS"),
             ("AIRBYTE_VERSION", "dev"),
         ];
-        let given = self.settings.env.iter().map(|(key, value)| format!("{key}={value}"));
-        platform.iter().map(|(key, value)| format!("{key}={value}")).chain(given).collect()
+        let given = self.settings.env.iter().chain(&call.manner.env);
+        let given = given.map(|(key, value)| (key.as_str(), value.as_str()));
+        let all: IndexMap<&str, &str> = platform.into_iter().chain(given).collect();
+        all.iter().map(|(key, value)| format!("{key}={value}")).collect()
+    }
+
+    /// Why something that a scenario asks for cannot be done to it, in words.
+    #[must_use]
+    pub fn cannot_bear(&self, scenario: &Scenario) -> Option<String> {
+        let closes = scenario.disturbances().any(|d| d == Disturbance::CloseOutput);
+        if closes && self.way().io == Io::Attach {
+            return Some(
+                "closes the output, and a container that is attached to does not notice: the image \
+                 has to be run as the platform does"
+                    .to_owned(),
+            );
+        }
+        let is_bounded = self.settings.volumes.iter().any(|volume| volume.size.is_some());
+        (scenario.full_disk && !is_bounded).then(|| {
+            "needs a disk that gets full: give a volume with a size, as --volume /data=20m"
+                .to_owned()
+        })
     }
 
     /// The run's volumes. Another user has volumes of its own: files of the first one's are none
@@ -402,11 +436,6 @@ impl Image {
     fn container(&self, recipe: Recipe, program: &str) -> Result<Container, EngineError> {
         self.open.container(&self.engine, recipe, program)
     }
-}
-
-fn steps_cut_network(stdin: Stdin) -> bool {
-    let Stdin::Steps(steps) = stdin else { return false };
-    steps.iter().any(|step| matches!(step, Step::Disturb(Disturbance::CutNetwork(_))))
 }
 
 fn say(what: &'static str) -> impl Fn(std::io::Error) -> EngineError + Copy {

@@ -46,10 +46,11 @@ impl Image {
         if self.settings.read_only {
             push(&["--read-only"]);
         }
-        for variable in self.environment() {
+        for variable in self.environment(call) {
             let key = variable.split('=').next().unwrap_or_default();
-            // Without a value, docker takes the shell's.
-            push(&["-e", if names_secret(key) { key } else { &variable }]);
+            // Without a value, docker takes the shell's, which knows none of the scenario's.
+            let is_secret = names_secret(key) && call.manner.env.iter().all(|(own, _)| own != key);
+            push(&["-e", if is_secret { key } else { &variable }]);
         }
         let arguments = arguments(call, place);
         let swaps = condition.swaps_process_one();

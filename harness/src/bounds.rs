@@ -1,0 +1,350 @@
+//! Bounds: what may have landed after syncs that did not all succeed.
+//!
+//! Of a sync that was broken off nobody can say what it has stored: a record that is acknowledged
+//! has to be there, another may be. What the next attempt sends again may be there twice, but in
+//! `append_dedup`. So each row has a least and a most, and what is due for which reason:
+//!
+//! | row | least | most |
+//! |---|---|---|
+//! | of a sync that succeeded | 1 | 1 |
+//! | of one that did not, before its stream's last state that came back | 1 | 1 |
+//! | … after that | 0 | 1 |
+//! | of a generation that a later sync, which succeeded, was to remove | 0 | 0 |
+//! | … which did not succeed, but was told that the stream is complete | 0 | 1 |
+//!
+//! A sync that was broken off has not succeeded, whatever its exit code. Equal rows add up, each
+//! generation for itself. In `append_dedup` the model's rows have to be there, once each, as soon
+//! as a sync has succeeded after the broken ones; unless one of them was never sent again.
+
+use std::collections::{BTreeSet, HashMap};
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::compare;
+use crate::evidence::{Launch, Rows};
+use crate::model::{self, Input};
+use crate::protocol::catalog::{ConfiguredStream, SyncMode};
+use crate::protocol::message::{Descriptor, StateKind};
+use crate::scenario::{SentBody, Step};
+
+/// Why a row has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// A state that covers it came back from this launch, which did not succeed.
+    Acknowledged {
+        /// The launch, from 0.
+        launch: usize,
+        /// What kind of state it was.
+        by: StateKind,
+    },
+    /// It belongs to a sync that succeeded: this launch.
+    Sent {
+        /// The launch, from 0.
+        launch: usize,
+    },
+}
+
+impl Due {
+    /// The launch that it was sent in.
+    #[must_use]
+    pub fn launch(self) -> usize {
+        match self {
+            Self::Acknowledged { launch, .. } | Self::Sent { launch } => launch,
+        }
+    }
+}
+
+/// How often a row may be there.
+#[derive(Debug, Clone)]
+struct Bound {
+    text: String,
+    /// One entry a generation: rows of equal text come and go with theirs.
+    shares: Vec<Share>,
+}
+
+/// What rows of one generation add to a bound.
+#[derive(Debug, Clone)]
+struct Share {
+    generation: i64,
+    least: u32,
+    most: u32,
+    due: Option<Due>,
+    /// The launch that it was first sent in.
+    launch: usize,
+}
+
+impl Bound {
+    /// One of a single generation.
+    fn of(text: String, times: u32, due: Option<Due>) -> Self {
+        let launch = due.map_or(0, Due::launch);
+        let share = Share { generation: 0, least: times, most: times, due, launch };
+        Self { text, shares: vec![share] }
+    }
+
+    fn least(&self) -> u32 {
+        self.shares.iter().map(|share| share.least).sum()
+    }
+
+    fn most(&self) -> u32 {
+        self.shares.iter().map(|share| share.most.max(share.least)).sum()
+    }
+
+    fn dues(&self) -> impl Iterator<Item = Due> {
+        self.shares.iter().filter_map(|share| share.due)
+    }
+
+    /// The launch that what can be there was first sent in.
+    fn launch(&self) -> Option<usize> {
+        let live = self.shares.iter().find(|share| share.most > 0);
+        Some(live.or(self.shares.first())?.launch)
+    }
+
+    fn share(&mut self, generation: i64, launch: usize) -> &mut Share {
+        let at = self.shares.iter().position(|share| share.generation == generation);
+        let at = at.unwrap_or_else(|| {
+            self.shares.push(Share { generation, least: 0, most: 0, due: None, launch });
+            self.shares.len() - 1
+        });
+        &mut self.shares[at]
+    }
+}
+
+/// What of a stream breaks its bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Breach {
+    /// A row that has to be there is not.
+    Missing {
+        /// As it was sent.
+        row: String,
+        /// Why it has to be there.
+        due: Due,
+    },
+    /// A row is there that was never sent.
+    Unsent {
+        /// As it was read back, but for what is left out of a comparison.
+        row: String,
+    },
+    /// A row is there more often than it was sent, or although it was removed.
+    Surplus {
+        /// As it was read back.
+        row: String,
+        /// How often it may be there.
+        most: u32,
+        /// How often it is.
+        found: u32,
+    },
+}
+
+/// What came of holding landed rows against their bounds.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Where they break them.
+    pub breaches: Vec<Breach>,
+    /// The launches that rows which are there were first sent in.
+    pub present: BTreeSet<usize>,
+}
+
+/// The state of a stream after some launches.
+#[derive(Debug, Default)]
+pub struct Bounds {
+    rows: IndexMap<String, Bound>,
+    schema: Value,
+}
+
+impl Bounds {
+    /// The bounds of a stream after these launches; none where they cannot be told: the stream is
+    /// in no catalog; or it is deduplicated, and the last launch did not succeed, or what was lost
+    /// before was not sent again.
+    #[must_use]
+    pub fn after(stream: &Descriptor, launches: &[Launch]) -> Option<Self> {
+        let last = launches.last()?;
+        let configured = launches.iter().rev().find_map(|launch| launch.streams.find(stream))?;
+        let mut bounds =
+            Self { rows: IndexMap::new(), schema: configured.stream.json_schema.clone() };
+        if configured.destination_sync_mode != SyncMode::AppendDedup {
+            for (nth, launch) in launches.iter().enumerate() {
+                if let Some(configured) = launch.streams.find(stream) {
+                    bounds.append(nth, launch, configured);
+                }
+            }
+            return Some(bounds);
+        }
+        (last.completed() && bounds.dedup(stream, launches)).then_some(bounds)
+    }
+
+    fn append(&mut self, nth: usize, launch: &Launch, configured: &ConfiguredStream) {
+        let succeeded = launch.completed();
+        self.remove_replaced(launch, configured);
+        let generation = configured.generation_id.unwrap_or(0);
+        each_record(launch, &configured.descriptor(), |row, acknowledged, is_written| {
+            let Ok(canonical) = compare::canonical(row, &self.schema) else { return };
+            let due = match acknowledged {
+                _ if succeeded => Some(Due::Sent { launch: nth }),
+                Some(by) => Some(Due::Acknowledged { launch: nth, by }),
+                None => None,
+            };
+            let bound = self
+                .rows
+                .entry(canonical)
+                .or_insert_with(|| Bound { text: row.to_owned(), shares: Vec::new() });
+            let share = bound.share(generation, nth);
+            share.least += u32::from(due.is_some());
+            share.most += u32::from(is_written);
+            share.due = share.due.or(due);
+        });
+    }
+
+    /// What a sync removes, or may have removed.
+    fn remove_replaced(&mut self, launch: &Launch, configured: &ConfiguredStream) {
+        let stream = configured.descriptor();
+        let is_complete = || {
+            launch.statuses_sent().any(|told| told.stream == stream && told.status == "COMPLETE")
+        };
+        let removed = launch.completed();
+        if !removed && !is_complete() {
+            return;
+        }
+        let minimum = configured.minimum_generation_id.unwrap_or(0);
+        let all = configured.replaces() && configured.generation_id.is_none();
+        for share in self.rows.values_mut().flat_map(|bound| &mut bound.shares) {
+            if all || share.generation < minimum {
+                (share.least, share.due) = (0, None);
+                if removed {
+                    share.most = 0;
+                }
+            }
+        }
+    }
+
+    /// Whether it can be told.
+    fn dedup(&mut self, stream: &Descriptor, launches: &[Launch]) -> bool {
+        // What each row was last sent in, and whether that was acknowledged; none for one that is
+        // neither due nor sent again.
+        let mut dues: HashMap<String, Option<Due>> = HashMap::new();
+        for (nth, launch) in launches.iter().enumerate() {
+            each_record(launch, stream, |row, acknowledged, _| {
+                let due = match acknowledged {
+                    _ if launch.completed() => Some(Due::Sent { launch: nth }),
+                    Some(by) => Some(Due::Acknowledged { launch: nth, by }),
+                    None => None,
+                };
+                if let Ok(canonical) = compare::canonical(row, &self.schema) {
+                    let last = dues.entry(canonical).or_default();
+                    *last = due.or(*last);
+                }
+            });
+        }
+        if dues.values().any(Option::is_none) {
+            return false;
+        }
+        let syncs: Vec<Input> =
+            launches.iter().map(|launch| (&launch.streams, launch.steps.as_slice())).collect();
+        let expected = model::expected(stream, &syncs);
+        for (row, _) in expected.rows() {
+            let Ok(canonical) = compare::canonical(&row, &self.schema) else { continue };
+            let due = dues.get(&canonical).copied().flatten();
+            self.rows.insert(canonical, Bound::of(row.into_owned(), 1, due));
+        }
+        for gone in &expected.gone {
+            if let Ok(canonical) = compare::canonical(gone.data, &self.schema) {
+                let bound = Bound::of(gone.data.to_owned(), 0, None);
+                self.rows.entry(canonical).or_insert(bound);
+            }
+        }
+        true
+    }
+
+    /// How many rows have to be there for a reason like this.
+    #[must_use]
+    pub fn due(&self, like: impl Fn(Due) -> bool) -> usize {
+        self.rows.values().filter(|bound| bound.dues().any(&like)).count()
+    }
+
+    /// Holds landed rows against the bounds. The error says why they cannot be read.
+    pub fn hold(&self, landed: &Rows) -> Result<Held, String> {
+        let mut found: HashMap<String, u32> = HashMap::new();
+        let mut broken = None;
+        let read = landed.for_each(|row| match compare::canonical(row, &self.schema) {
+            Ok(canonical) => *found.entry(canonical).or_default() += 1,
+            Err(why) => broken = broken.take().or(Some(why)),
+        });
+        read.map_err(|error| error.to_string())?;
+        if let Some(why) = broken {
+            return Err(why);
+        }
+        let mut held = Held::default();
+        for (canonical, bound) in &self.rows {
+            let found = found.get(canonical).copied().unwrap_or(0);
+            if found > 0 {
+                held.present.extend(bound.launch());
+            }
+            let most = bound.most();
+            if found < bound.least()
+                && let Some(due) = bound.dues().next()
+            {
+                held.breaches.push(Breach::Missing { row: bound.text.clone(), due });
+            } else if found > most {
+                held.breaches.push(Breach::Surplus { row: bound.text.clone(), most, found });
+            }
+        }
+        let unsent = found.into_keys().filter(|canonical| !self.rows.contains_key(canonical));
+        let mut unsent: Vec<_> = unsent.collect();
+        unsent.sort_unstable();
+        held.breaches.extend(unsent.into_iter().map(|row| Breach::Unsent { row }));
+        Ok(held)
+    }
+}
+
+/// Calls `each` with every record of a stream that was to be sent in a launch, the kind of the
+/// state that acknowledges it, and whether its writing was begun.
+pub fn each_record(
+    launch: &Launch,
+    stream: &Descriptor,
+    mut each: impl FnMut(&str, Option<StateKind>, bool),
+) {
+    let ledger = launch.ledger();
+    let covers = |at: usize| {
+        let of = |kind: StateKind| kind != StateKind::Stream;
+        ledger.sent.iter().skip(at).find_map(|sent| {
+            let covers = of(sent.state.kind) || sent.state.descriptor() == Some(stream);
+            (covers && !sent.came.is_empty()).then_some(sent.state.kind)
+        })
+    };
+    // The states before this step, of all streams: a record is covered by those after it.
+    let mut states = 0;
+    let mut covered: Option<(usize, Option<StateKind>)> = None;
+    let mut covered_at = |states: usize| {
+        if covered.is_none_or(|(at, _)| at != states) {
+            covered = Some((states, covers(states)));
+        }
+        covered.and_then(|(_, kind)| kind)
+    };
+    let begun = launch.transcript.written.len();
+    for (at, step) in launch.steps.iter().enumerate() {
+        match step {
+            Step::Message(sent) => match &sent.body {
+                SentBody::Record(record) if record.stream == *stream => {
+                    each(record.data.get(), covered_at(states), at < begun);
+                }
+                SentBody::State(_) => states += 1,
+                _ => {}
+            },
+            Step::Bulk(bulk) => {
+                let count = usize::try_from(bulk.states()).unwrap_or(usize::MAX);
+                if bulk.stream == *stream {
+                    for (nth, row) in bulk.rows().enumerate() {
+                        let passed = (nth as u64).checked_div(bulk.state_every).unwrap_or(0);
+                        let passed = usize::try_from(passed).unwrap_or(usize::MAX).min(count);
+                        each(&row, covered_at(states + passed), at < begun);
+                    }
+                }
+                states += count;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+use super::*;
+use crate::scenario::bulk::Bulk;
+use crate::testing::{global, record_of, state, write};
+
+fn stream() -> Descriptor {
+    crate::testing::stream("a")
+}
+
+/// What is missing and what is too much of stream `a` after launches, each the lines of a script
+/// that ends by a kill unless it says otherwise.
+fn breaches(launches: &[Launch], landed: &[&str]) -> Vec<Breach> {
+    let rows = Rows::Lines(landed.iter().map(ToString::to_string).collect());
+    Bounds::after(&stream(), launches).unwrap().hold(&rows).unwrap().breaches
+}
+
+const KILLED: &str = "! signal 9";
+
+fn sent(rows: &[(&str, u32)], states: &[u32]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for (nth, (stream, id)) in rows.iter().enumerate() {
+        lines.push(format!("< {}", record_of(stream, &format!(r#"{{"id":{id}}}"#))));
+        if let Some(at) = states.iter().position(|at| *at as usize == nth) {
+            let id = u32::try_from(at).unwrap() + 1;
+            lines.push(format!("< {}", state(id, stream, &format!("{{\"n\":{nth}}}"))));
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn acknowledged_rows_are_due_and_others_may_be_there() {
+    let script = sent(&[("a", 1), ("a", 2), ("a", 3)], &[1]);
+    let came = format!("> {}", state(1, "a", r#"{"n":1}"#));
+    let killed = || [write(&format!("{script}\n{came}\n{KILLED}"))];
+    let (one, two, three) = (r#"{"id":1}"#, r#"{"id":2}"#, r#"{"id":3}"#);
+    assert_eq!(breaches(&killed(), &[one, two]), []);
+    assert_eq!(breaches(&killed(), &[one, two, three]), []);
+    let due = Due::Acknowledged { launch: 0, by: StateKind::Stream };
+    let missing = Breach::Missing { row: two.to_owned(), due };
+    assert_eq!(breaches(&killed(), &[one, three]), [missing]);
+    let surplus = Breach::Surplus { row: one.to_owned(), most: 1, found: 2 };
+    assert_eq!(breaches(&killed(), &[one, one, two]), [surplus]);
+    // Nothing came: nothing is due.
+    assert_eq!(breaches(&[write(&format!("{script}\n{KILLED}"))], &[]), []);
+}
+
+#[test]
+fn what_is_sent_again_may_be_there_twice() {
+    let first = format!("{}\n{KILLED}", sent(&[("a", 1)], &[]));
+    let launches = || [write(&first), write(&sent(&[("a", 1)], &[]))];
+    let one = r#"{"id":1}"#;
+    assert_eq!(breaches(&launches(), &[one]), []);
+    assert_eq!(breaches(&launches(), &[one, one]), []);
+    assert_eq!(breaches(&launches(), &[]).len(), 1);
+    assert_eq!(breaches(&launches(), &[one, one, one]).len(), 1);
+}
+
+#[test]
+fn another_streams_state_acknowledges_nothing_and_a_global_one_everything() {
+    let other = state(1, "b", "{}");
+    let rows = sent(&[("a", 1), ("b", 2)], &[]);
+    let killed = [write(&format!("{rows}\n< {other}\n> {other}\n{KILLED}"))];
+    assert_eq!(breaches(&killed, &[]), []);
+    let both = global(1, &[("b", "{}")]);
+    let killed = [write(&format!("{rows}\n< {both}\n> {both}\n{KILLED}"))];
+    let due = Due::Acknowledged { launch: 0, by: StateKind::Global };
+    let missing = Breach::Missing { row: r#"{"id":1}"#.to_owned(), due };
+    assert_eq!(breaches(&killed, &[]), [missing]);
+}
+
+/// A sync of generation 2, which removes what is older, of these rows.
+fn refresh(ids: &[u32], end: &str) -> Launch {
+    let rows: Vec<_> = ids.iter().map(|id| ("a", *id)).collect();
+    write(&format!("@ a append 2 2\n{}\n{end}", sent(&rows, &[])))
+}
+
+fn first(ids: &[u32]) -> Launch {
+    let rows: Vec<_> = ids.iter().map(|id| ("a", *id)).collect();
+    write(&format!("@ a append 1 0\n{}", sent(&rows, &[])))
+}
+
+const ONE: &str = r#"{"id":1}"#;
+const TWO: &str = r#"{"id":2}"#;
+
+#[test]
+fn a_generation_goes_when_a_later_one_is_complete_and_not_before() {
+    let failed = || [first(&[1]), refresh(&[2], "! exit 1")];
+    let due = Due::Sent { launch: 0 };
+    let gone = Breach::Missing { row: ONE.to_owned(), due };
+    assert_eq!(breaches(&failed(), &[ONE]), []);
+    assert_eq!(breaches(&failed(), &[ONE, TWO]), []);
+    assert_eq!(breaches(&failed(), &[TWO]), [gone]);
+    let complete = || [first(&[1]), refresh(&[2], "")];
+    let kept = Breach::Surplus { row: ONE.to_owned(), most: 0, found: 1 };
+    assert_eq!(breaches(&complete(), &[TWO]), []);
+    assert_eq!(breaches(&complete(), &[ONE, TWO]), [kept]);
+    // Told that the stream is complete, it may have removed what is older before it failed.
+    let status = format!("< {}\n! exit 1", crate::testing::status("a", "COMPLETE"));
+    let told = || [first(&[1]), refresh(&[2], &status)];
+    assert_eq!(breaches(&told(), &[TWO]), []);
+    assert_eq!(breaches(&told(), &[ONE]), []);
+    assert_eq!(breaches(&told(), &[ONE, ONE]).len(), 1);
+}
+
+#[test]
+fn a_row_of_an_older_generation_may_read_as_a_new_one() {
+    // The first attempt acknowledged nothing, so the second sends the row again.
+    let resumed = || [first(&[1]), refresh(&[1], "! exit 1"), refresh(&[1], "")];
+    assert_eq!(breaches(&resumed(), &[ONE]), []);
+    assert_eq!(breaches(&resumed(), &[ONE, ONE]), []);
+    assert_eq!(breaches(&resumed(), &[]).len(), 1);
+    let kept = Breach::Surplus { row: ONE.to_owned(), most: 2, found: 3 };
+    assert_eq!(breaches(&resumed(), &[ONE, ONE, ONE]), [kept]);
+    // It says of no launch that rows of it are there which it has removed.
+    let rows = Rows::Lines(vec![ONE.to_owned()]);
+    let held = Bounds::after(&stream(), &resumed()).unwrap().hold(&rows).unwrap();
+    assert_eq!(held.present, [1].into());
+}
+
+#[test]
+fn an_overwrite_replaces_once_it_has_succeeded() {
+    let sync = |id, end: &str| write(&format!("@ a overwrite\n{}\n{end}", sent(&[("a", id)], &[])));
+    assert_eq!(breaches(&[sync(1, ""), sync(2, "")], &[TWO]), []);
+    assert_eq!(breaches(&[sync(1, ""), sync(2, "")], &[ONE, TWO]).len(), 1);
+    assert_eq!(breaches(&[sync(1, ""), sync(2, KILLED)], &[ONE]), []);
+    assert_eq!(breaches(&[sync(1, ""), sync(2, KILLED)], &[TWO]).len(), 1);
+}
+
+#[test]
+fn a_sync_that_was_asked_to_stop_has_not_succeeded() {
+    for end in ["! exit 0", "! exit 143", "! signal 15"] {
+        let stopped = format!("{}\n~ stop\n{end}", sent(&[("a", 1)], &[]));
+        assert_eq!(breaches(&[write(&stopped)], &[]), []);
+        let again = [write(&stopped), write(&sent(&[("a", 1)], &[]))];
+        assert_eq!(breaches(&again, &[ONE]), []);
+    }
+}
+
+#[test]
+fn what_was_never_written_cannot_be_there() {
+    let unwritten = format!("x< {}\n{KILLED}", record_of("a", ONE));
+    let surplus = Breach::Surplus { row: ONE.to_owned(), most: 0, found: 1 };
+    assert_eq!(breaches(&[write(&unwritten)], &[]), []);
+    assert_eq!(breaches(&[write(&unwritten)], &[ONE]), [surplus]);
+}
+
+#[test]
+fn a_recipe_is_due_up_to_its_last_acknowledged_state() {
+    let bulk = |skip: u64| Bulk {
+        stream: stream(),
+        records: 9,
+        state_every: 3,
+        first_state_id: Some(1),
+        line: 0,
+        state_line: 0,
+        skip,
+    };
+    let launch = |skip: u64, came: Option<u64>, end: &str| {
+        let came = came.map(|nth| format!("> {}\n", bulk(skip).state(nth))).unwrap_or_default();
+        let recipe = serde_json::to_string(&bulk(skip)).unwrap();
+        write(&format!("~ {{\"bulk\":{recipe}}}\n{came}{end}"))
+    };
+    let rows: Vec<String> = bulk(0).rows().collect();
+    let missing = |launches: &[Launch], from: usize| {
+        let landed: Vec<&str> = rows[from..].iter().map(String::as_str).collect();
+        breaches(launches, &landed).len()
+    };
+    for (came, due) in [(None, 0), (Some(0), 3), (Some(1), 6), (Some(2), 9)] {
+        assert_eq!(missing(&[launch(0, came, KILLED)], 9), due);
+        assert_eq!(missing(&[launch(0, came, KILLED)], 1), due.min(1));
+    }
+    // What comes after the first state is sent again: all of it is due.
+    let both = [launch(0, Some(0), KILLED), launch(3, None, "")];
+    assert_eq!(missing(&both, 0), 0);
+    assert_eq!(missing(&both, 9), 9);
+    assert_eq!(missing(&[launch(3, Some(0), KILLED)], 9), 3);
+    // The stream's own later state covers what the recipe left over.
+    let recipe = serde_json::to_string(&Bulk { state_every: 0, ..bulk(0) }).unwrap();
+    let later = state(1, "a", "{}");
+    let script = format!("~ {{\"bulk\":{recipe}}}\n< {later}\n> {later}\n{KILLED}");
+    assert_eq!(missing(&[write(&script)], 9), 9);
+}
+
+#[test]
+fn a_deduplicated_stream_is_told_once_a_sync_has_succeeded() {
+    let dedup = |ids: &[u32], end: &str| {
+        let rows: Vec<_> = ids.iter().map(|id| ("a", *id)).collect();
+        write(&format!("@ a append_dedup\n{}\n{end}", sent(&rows, &[0])))
+    };
+    let came = format!("> {}\n{KILLED}", state(1, "a", r#"{"n":0}"#));
+    let killed = || dedup(&[1, 2], &came);
+    let bounds = |launches: &[Launch]| Bounds::after(&stream(), launches);
+    assert!(bounds(&[killed()]).is_none());
+    assert!(bounds(&[dedup(&[1], "~ stop\n! exit 0")]).is_none());
+    // The second record was never sent again: it may be there or not.
+    assert!(bounds(&[killed(), dedup(&[3], "")]).is_none());
+    let launches = || [killed(), dedup(&[2, 3], "")];
+    let three = r#"{"id":3}"#;
+    assert_eq!(breaches(&launches(), &[ONE, TWO, three]), []);
+    let twice = Breach::Surplus { row: TWO.to_owned(), most: 1, found: 2 };
+    assert_eq!(breaches(&launches(), &[ONE, TWO, TWO, three]), [twice]);
+    let by = StateKind::Stream;
+    let lost = |row: &str, due| Breach::Missing { row: row.to_owned(), due };
+    let (acknowledged, sent) = (Due::Acknowledged { launch: 0, by }, Due::Sent { launch: 1 });
+    assert_eq!(breaches(&launches(), &[TWO, three]), [lost(ONE, acknowledged)]);
+    assert_eq!(breaches(&launches(), &[ONE, three]), [lost(TWO, sent)]);
+    // An older version is not to be there beside the newer one.
+    let version = |v: u32, end: &str| {
+        let row = record_of("a", &format!(r#"{{"id":1,"v":{v}}}"#));
+        write(&format!("@ a append_dedup\n< {row}\n{end}"))
+    };
+    let (old, new) = (r#"{"id":1,"v":1}"#, r#"{"id":1,"v":2}"#);
+    assert_eq!(breaches(&[version(1, ""), version(2, "")], &[new]), []);
+    let kept = Breach::Surplus { row: old.to_owned(), most: 0, found: 1 };
+    assert_eq!(breaches(&[version(1, ""), version(2, "")], &[old, new]), [kept]);
+}
+
+#[test]
+fn of_what_cannot_be_told_nothing_is_said() {
+    let nowhere = Descriptor { name: "c".to_owned(), namespace: None };
+    assert!(Bounds::after(&nowhere, &[write("")]).is_none());
+    assert!(Bounds::after(&stream(), &[]).is_none());
+    let rows = Rows::Lines(vec!["no row".to_owned()]);
+    assert!(Bounds::after(&stream(), &[write("")]).unwrap().hold(&rows).is_err());
+}
+
+#[test]
+fn reasons_are_counted() {
+    let script = sent(&[("a", 1), ("a", 2), ("a", 3)], &[1]);
+    let killed = write(&format!("{script}\n> {}\n{KILLED}", state(1, "a", r#"{"n":1}"#)));
+    let bounds =
+        Bounds::after(&stream(), &[killed, write(&sent(&[("a", 3), ("a", 4)], &[]))]).unwrap();
+    assert_eq!(bounds.due(|due| matches!(due, Due::Acknowledged { launch: 0, .. })), 2);
+    assert_eq!(bounds.due(|due| due == Due::Sent { launch: 1 }), 2);
+}

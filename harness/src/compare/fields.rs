@@ -1,0 +1,318 @@
+//! Values that are not as they were sent, and yet count as intact: what a destination may do to a
+//! value of a type, by the documentation of data types and by what the connector declares.
+//!
+//! | what was sent | what may be there instead |
+//! |---|---|
+//! | any value | null, where `_airbyte_meta.changes` tells of it |
+//! | a field that the schema does not declare | nothing |
+//! | a value that is not of the declared type | its text; null, where no `_airbyte_meta` is printed |
+//! | an array, an object, a union, an unknown type | its JSON as a text |
+//! | a value of an unknown type | null |
+//! | a number, at any depth | the nearest 64-bit float, unless `numbers=exact` is declared |
+//! | an integer, at any depth | what `integers=…` declares |
+//! | a moment, a time of day | the same in another zone, to the microsecond |
+//! | a text with U+0000 | the text without it, where `nul=dropped` is declared |
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use crate::protocol::json::{self, Numbers};
+use crate::scenario::capability::{Capability, Declared};
+
+/// The types of the data types' documentation, as far as they are treated apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Text,
+    Boolean,
+    Integer,
+    Number,
+    Moment,
+    TimeOfDay,
+    Array,
+    Object,
+    Union,
+    Unknown,
+}
+
+/// Whether a landed row is the row that was sent, but for what a destination may do to values.
+#[must_use]
+pub fn same_enough(sent: &str, landed: &str, schema: &Value, declared: &Declared) -> bool {
+    let (Some(Value::Object(sent)), Some(Value::Object(landed))) =
+        (json::read(sent), json::read(landed))
+    else {
+        return false;
+    };
+    let told = told(&landed);
+    let intact = |(key, value): (&String, &Value)| {
+        let there = landed.get(key).unwrap_or(&Value::Null);
+        let is_told = || match &told {
+            Some(told) => told.contains(key.as_str()),
+            None => !fits(value, &schema["properties"][key.as_str()]),
+        };
+        field(key, value, there, schema, declared) || there.is_null() && is_told()
+    };
+    let was_sent = |(key, value): (&String, &Value)| {
+        value.is_null() || key.starts_with("_airbyte_") || sent.contains_key(key)
+    };
+    sent.iter().all(intact) && landed.iter().all(was_sent)
+}
+
+/// The fields that the row's metadata tell a change of; none where they are not printed.
+fn told(landed: &Map<String, Value>) -> Option<HashSet<String>> {
+    landed.get("_airbyte_meta")?;
+    let changes = changes(landed);
+    Some(changes.iter().filter_map(|change| Some(change["field"].as_str()?.to_owned())).collect())
+}
+
+/// The changes in a landed row's `_airbyte_meta`, which may be an object or its text.
+#[must_use]
+pub fn changes(landed: &Map<String, Value>) -> Vec<Value> {
+    let meta = match landed.get("_airbyte_meta") {
+        Some(Value::String(text)) => json::read(text).unwrap_or(Value::Null),
+        Some(meta) => meta.clone(),
+        None => Value::Null,
+    };
+    meta["changes"].as_array().cloned().unwrap_or_default()
+}
+
+fn field(key: &str, sent: &Value, landed: &Value, schema: &Value, declared: &Declared) -> bool {
+    if json::equal(sent, landed, Numbers::ByValue) {
+        return true;
+    }
+    let Some(property) = schema["properties"].get(key) else {
+        let is_closed = schema["properties"].as_object().is_some_and(|all| !all.is_empty());
+        return is_closed && landed.is_null();
+    };
+    if !fits(sent, property) {
+        return is_text_of(sent, landed, declared);
+    }
+    match type_of(property) {
+        Type::Boolean => false,
+        Type::Integer => integer(sent, landed, declared),
+        Type::Number => number(sent, landed, declared),
+        Type::Moment => same_moment(sent, landed, false),
+        Type::TimeOfDay => same_moment(sent, landed, true),
+        Type::Unknown if landed.is_null() => true,
+        Type::Array | Type::Object | Type::Union | Type::Unknown => {
+            same_json(sent, landed, declared) || is_json_of(sent, landed, declared)
+        }
+        Type::Text => {
+            let without = |text: &str| text.replace('\0', "");
+            declared.is(Capability::Nul, "dropped")
+                && sent.as_str().map(without).as_deref() == landed.as_str()
+        }
+    }
+}
+
+fn type_of(property: &Value) -> Type {
+    if let Some(reference) = property["$ref"].as_str() {
+        return match reference.rsplit('/').next().unwrap_or_default() {
+            "String" | "BinaryData" | "Date" => Type::Text,
+            "Boolean" => Type::Boolean,
+            "Integer" => Type::Integer,
+            "Number" => Type::Number,
+            "TimestampWithTimezone" | "TimestampWithoutTimezone" => Type::Moment,
+            "TimeWithTimezone" | "TimeWithoutTimezone" => Type::TimeOfDay,
+            _ => Type::Unknown,
+        };
+    }
+    let members = members(property);
+    if let [one] = members.as_slice()
+        && one != property
+    {
+        return type_of(one);
+    }
+    match (property["type"].as_str(), property["format"].as_str()) {
+        _ if members.len() > 1 => Type::Union,
+        (Some("string"), Some("date-time")) => Type::Moment,
+        (Some("string"), Some("time")) => Type::TimeOfDay,
+        (Some("string"), _) => Type::Text,
+        (Some("boolean"), _) => Type::Boolean,
+        (Some("number"), _) if property["airbyte_type"] == "integer" => Type::Integer,
+        (Some("integer"), _) => Type::Integer,
+        (Some("number"), _) => Type::Number,
+        (Some("array"), _) => Type::Array,
+        (Some("object"), _) => Type::Object,
+        _ => Type::Unknown,
+    }
+}
+
+/// The schemas that a value of this schema may have, but for null: one, if it is no union.
+fn members(property: &Value) -> Vec<Value> {
+    let is_null = |schema: &Value| schema["type"] == "null";
+    if let Value::Array(types) = &property["type"] {
+        let mut members = Vec::new();
+        for one in types {
+            let mut member = property.clone();
+            member["type"] = one.clone();
+            members.push(member);
+        }
+        members.retain(|member| !is_null(member));
+        return members;
+    }
+    let variants = property["oneOf"].as_array().or_else(|| property["anyOf"].as_array());
+    match variants {
+        Some(variants) if property["type"].is_null() => {
+            variants.iter().filter(|variant| !is_null(variant)).cloned().collect()
+        }
+        _ => vec![property.clone()],
+    }
+}
+
+/// Whether a value is of the declared type.
+fn fits(value: &Value, property: &Value) -> bool {
+    match type_of(property) {
+        Type::Text => value.is_string(),
+        Type::Boolean => value.is_boolean(),
+        Type::Integer => is_whole(value),
+        Type::Number => value.is_number(),
+        Type::Moment => value.as_str().is_some_and(|text| moment(text, false).is_some()),
+        Type::TimeOfDay => value.as_str().is_some_and(|text| moment(text, true).is_some()),
+        Type::Array => value.is_array(),
+        Type::Object => value.is_object(),
+        Type::Union => members(property).iter().any(|member| fits(value, member)),
+        Type::Unknown => true,
+    }
+}
+
+fn is_whole(value: &Value) -> bool {
+    let canonical = value.as_number().map(|number| json::canonical_number(number.as_str()));
+    canonical.is_some_and(|canonical| !canonical.contains("e-"))
+}
+
+/// Whether a text says a value: as it would be printed, or as JSON.
+fn is_text_of(sent: &Value, landed: &Value, declared: &Declared) -> bool {
+    let Some(text) = landed.as_str() else { return false };
+    sent.as_str() == Some(text) || is_json_of(sent, landed, declared)
+}
+
+fn is_json_of(sent: &Value, landed: &Value, declared: &Declared) -> bool {
+    let read = landed.as_str().and_then(json::read);
+    read.is_some_and(|read| same_json(sent, &read, declared))
+}
+
+/// Whether two values are equal, with numbers as a destination may keep them.
+fn same_json(sent: &Value, landed: &Value, declared: &Declared) -> bool {
+    match (sent, landed) {
+        (Value::Number(_), Value::Number(_)) => {
+            json::equal(sent, landed, Numbers::ByValue)
+                || if is_whole(sent) {
+                    integer(sent, landed, declared)
+                } else {
+                    number(sent, landed, declared)
+                }
+        }
+        (Value::Array(sent), Value::Array(landed)) => {
+            let mut pairs = sent.iter().zip(landed);
+            sent.len() == landed.len() && pairs.all(|(s, l)| same_json(s, l, declared))
+        }
+        (Value::Object(sent), Value::Object(landed)) => {
+            let is_there = |(key, value): (&String, &Value)| {
+                landed.get(key).is_some_and(|landed| same_json(value, landed, declared))
+            };
+            sent.len() == landed.len() && sent.iter().all(is_there)
+        }
+        _ => sent == landed,
+    }
+}
+
+fn integer(sent: &Value, landed: &Value, declared: &Declared) -> bool {
+    match declared.of(Capability::Integers) {
+        "64-bit" => is_wide(sent) && (landed.is_null() || same_double(sent, landed)),
+        "double" => same_double(sent, landed),
+        _ => false,
+    }
+}
+
+/// Whether an integer needs more than 64 bits.
+fn is_wide(value: &Value) -> bool {
+    let beyond = |limit: i64, side| {
+        let limit = limit.to_string();
+        value
+            .as_number()
+            .is_some_and(|number| json::compare_numbers(number.as_str(), &limit) == side)
+    };
+    beyond(i64::MAX, Ordering::Greater) || beyond(i64::MIN, Ordering::Less)
+}
+
+fn number(sent: &Value, landed: &Value, declared: &Declared) -> bool {
+    !declared.is(Capability::Numbers, "exact") && same_double(sent, landed)
+}
+
+fn double(value: &Value) -> Option<f64> {
+    value.as_number()?.as_str().parse().ok()
+}
+
+/// Whether both are the same 64-bit float; one beyond their range may be null.
+fn same_double(sent: &Value, landed: &Value) -> bool {
+    match (double(sent), double(landed)) {
+        (Some(sent), None) => sent.is_infinite() && landed.is_null(),
+        #[expect(clippy::float_cmp, reason = "the nearest float is one and no other")]
+        (Some(sent), Some(landed)) => sent == landed,
+        _ => false,
+    }
+}
+
+/// Whether both name the same moment, or time of day, to the microsecond: rounded or cut off.
+fn same_moment(sent: &Value, landed: &Value, of_day: bool) -> bool {
+    let read = |value: &Value| moment(value.as_str()?, of_day);
+    let (Some(sent), Some(landed)) = (read(sent), read(landed)) else { return false };
+    sent.is_zoned == landed.is_zoned && sent.nanos.abs_diff(landed.nanos) < 1000
+}
+
+/// A moment as it is compared: of all that have a zone, or of all that have none.
+struct Moment {
+    /// Since 1970 in UTC, or since midnight; without a zone, as if it were UTC.
+    nanos: i128,
+    is_zoned: bool,
+}
+
+/// Reads a moment, or a time of day. Years before the first are told by ` BC`.
+fn moment(text: &str, of_day: bool) -> Option<Moment> {
+    const DAY: i128 = 86_400_000_000_000;
+    let (text, is_before) = match text.strip_suffix(" BC") {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let clock = text.find(':')?;
+    let zone = text[clock..].find(['Z', 'z', '+', '-']).map(|at| clock + at);
+    let (local, zone) = text.split_at(zone.unwrap_or(text.len()));
+    let since_start = if of_day {
+        let time: jiff::civil::Time = local.parse().ok()?;
+        time.duration_since(jiff::civil::Time::midnight())
+    } else {
+        let mut at: jiff::civil::DateTime = local.parse().ok()?;
+        if is_before {
+            at = at.with().year(1 - at.year()).build().ok()?;
+        }
+        at.duration_since(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0))
+    };
+    let offset = i128::from(offset(zone)?) * 1_000_000_000;
+    let nanos = since_start.as_nanos() - offset;
+    let nanos = if of_day { nanos.rem_euclid(DAY) } else { nanos };
+    Some(Moment { nanos, is_zoned: !zone.is_empty() })
+}
+
+/// How many seconds a zone is before UTC: `Z`, `+05:30`, `+0530`, `+05`; none is as UTC.
+fn offset(zone: &str) -> Option<i64> {
+    if zone.is_empty() || zone.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let (sign, digits) = match zone.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let digits = digits.replace(':', "");
+    let (hours, rest) = digits.split_at_checked(2)?;
+    let (minutes, seconds) = rest.split_at_checked(2).unwrap_or((rest, ""));
+    let read = |part: &str| if part.is_empty() { Some(0) } else { part.parse::<u8>().ok() };
+    let seconds = [hours, minutes, seconds].map(|part| read(part).map(i64::from));
+    let [hours, minutes, seconds] = seconds;
+    Some(sign * (hours? * 3600 + minutes? * 60 + seconds?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+use super::*;
+use serde_json::json;
+
+fn same(property: &Value, sent: &str, landed: &str, declared: &[&str]) -> bool {
+    let schema = json!({"properties": {"v": property}});
+    let declared = Declared::parse(declared.iter().copied()).unwrap();
+    same_enough(&format!(r#"{{"v":{sent}}}"#), &format!(r#"{{"v":{landed}}}"#), &schema, &declared)
+}
+
+#[test]
+fn what_a_type_allows_is_allowed_and_nothing_else() {
+    let (text, integer) = (json!({"type": ["null", "string"]}), json!({"type": "integer"}));
+    let number = json!({"type": ["number", "null"]});
+    let moment = json!({"type": "string", "format": "date-time"});
+    let object = json!({"type": "object"});
+    let union = json!({"type": ["string", "integer"]});
+    let unknown = json!({"type": "potato"});
+    let old = json!({"$ref": "WellKnownTypes.json#/definitions/Integer"});
+    let rows: &[(&Value, &str, &str, &[&str], bool)] = &[
+        (&text, r#""a""#, r#""A""#, &[], false),
+        (&text, r#""a\u0000b""#, r#""ab""#, &[], false),
+        (&text, r#""a\u0000b""#, r#""ab""#, &["nul=dropped"], true),
+        (&text, "7", r#""7""#, &[], true),
+        (&text, "7", r#""8""#, &[], false),
+        (&integer, "9007199254740993", "9007199254740992", &[], false),
+        (&integer, "9007199254740993", "9007199254740992", &["integers=double"], true),
+        (&integer, "9223372036854775808", "null", &["integers=64-bit"], true),
+        (&integer, "9223372036854775807", "null", &["integers=64-bit"], false),
+        (&old, "9223372036854775808", "null", &[], false),
+        (&integer, "5.0", "null", &["integers=64-bit"], false),
+        (&integer, "18446744073709551615", "9223372036854775807", &["integers=64-bit"], false),
+        (&integer, "9223372036854775809", "9223372036854775808", &["integers=64-bit"], true),
+        // Nothing is printed that could tell of it.
+        (&integer, r#""x""#, "null", &[], true),
+        (&integer, "2.5", "null", &[], true),
+        (&integer, "2.5", "2", &[], false),
+        (&integer, "7", "null", &[], false),
+        (&integer, r#"{"a":1}"#, r#""{\"a\": 1}""#, &[], true),
+        (&number, "50000.0000000000000001", "50000", &[], true),
+        (&number, "50000.0000000000000001", "50000", &["numbers=exact"], false),
+        (&number, "0.1", "0.10000000149011612", &[], false),
+        (&number, "1.8e309", "null", &[], true),
+        (
+            &moment,
+            r#""2026-01-01T01:00:00.1234567+01:00""#,
+            r#""2026-01-01 00:00:00.123456Z""#,
+            &[],
+            true,
+        ),
+        (&moment, r#""2026-01-01T01:00:00+01:00""#, r#""2026-01-01T01:00:00Z""#, &[], false),
+        (&object, r#"{"a":[1]}"#, r#""{\"a\":[1.0]}""#, &[], true),
+        (&object, r#"{"a":[1]}"#, "null", &[], false),
+        (&union, "1", r#""1""#, &[], true),
+        (&unknown, "[1]", "null", &[], true),
+    ];
+    for (property, sent, landed, declared, wanted) in rows {
+        assert_eq!(same(property, sent, landed, declared), *wanted, "{property} {sent} {landed}");
+    }
+}
+
+#[test]
+fn a_moment_is_the_same_in_another_zone_to_the_microsecond() {
+    let moment = json!({"type": ["null", "string"], "format": "date-time"});
+    let local = json!({"$ref": "WellKnownTypes.json#/definitions/TimestampWithoutTimezone"});
+    let clock = json!({"type": "string", "format": "time"});
+    for (property, sent, landed, wanted) in [
+        (&moment, "2026-01-01T00:00:00.123456789Z", "2026-01-01 00:00:00.123457+00", true),
+        (&moment, "2026-01-01T00:00:00.123456789Z", "2026-01-01 00:00:00.123456+00", true),
+        (&moment, "2026-01-01T00:00:00.123456789Z", "2026-01-01 00:00:00.123+00", false),
+        (&moment, "2026-01-01T14:00:00+14:00", "2026-01-01T00:00:00Z", true),
+        (&moment, "2025-12-31T23:30:00-00:30", "2026-01-01T00:00:00.000Z", true),
+        (&moment, "2026-01-01T05:45:00+05:45", "2025-12-31T19:00:00-0500", true),
+        // Beyond what is a moment in all zones.
+        (&moment, "9999-12-31T23:59:59.999999Z", "9999-12-31 23:59:59.999999+00", true),
+        (&moment, "9999-12-31T23:59:59+14:00", "9999-12-31T09:59:59Z", true),
+        (&moment, "9999-12-31T23:59:59Z", "9999-12-31T23:59:58Z", false),
+        (&moment, "0044-03-15T12:00:00Z BC", "0044-03-15 12:00:00+00 BC", true),
+        (&moment, "0044-03-15T12:00:00Z BC", "-000043-03-15T12:00:00Z", true),
+        (&moment, "0044-03-15T12:00:00Z BC", "0044-03-15T12:00:00Z", false),
+        // A zone is neither made up nor lost.
+        (&moment, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00", false),
+        (&local, "2026-01-01T00:00:00", "2026-01-01T00:00:00Z", false),
+        (&local, "2026-01-01T00:00:00.123456789", "2026-01-01 00:00:00.123457", true),
+        (&local, "9999-12-31T23:59:59.999999", "9999-12-31 23:59:59.999999", true),
+        (&clock, "12:34:56.789+14:00", "22:34:56.789Z", true),
+        (&clock, "12:34:56.789+14:00", "12:34:56.789000+14", true),
+        (&clock, "00:30:00+00:30", "00:00:00Z", true),
+        (&clock, "00:30:00+00:30", "00:30:00Z", false),
+        (&clock, "23:59:59.123456789", "23:59:59.123456", true),
+        (&clock, "12:34:56Z", "12:34:56", false),
+    ] {
+        let (sent, landed) = (format!("{sent:?}"), format!("{landed:?}"));
+        assert_eq!(same(property, &sent, &landed, &[]), wanted, "{property} {sent} {landed}");
+    }
+}
+
+#[test]
+fn every_member_of_a_union_and_every_depth_counts() {
+    let union = json!({"oneOf": [{"type": "number"}, {"type": "object"}]});
+    let numbers = json!({"type": ["integer", "number", "null"]});
+    let nullable = json!({"oneOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]});
+    let list = json!({"type": ["null", "array"]});
+    let object = json!({"type": "object"});
+    let whole = json!({"type": "integer"});
+    let rows: &[(&Value, &str, &str, &[&str], bool)] = &[
+        (&union, r#"{"n":1}"#, r#""{\"n\":1}""#, &[], true),
+        (&union, "1.5", "null", &[], false),
+        // None of them: a value of the wrong type.
+        (&union, r#""neither""#, "null", &[], true),
+        (&numbers, "50000.0000000000000001", "50000", &[], true),
+        (&numbers, "9007199254740993", "9007199254740992", &[], false),
+        (&nullable, r#""2026-01-01T00:00:00Z""#, r#""2026-01-01 00:00:00+00""#, &[], true),
+        (&list, "[50000.0000000000000001]", "[50000]", &[], true),
+        (&list, "[50000.0000000000000001]", "[50000]", &["numbers=exact"], false),
+        (&list, "[50000.0000000000000001]", r#""[50000]""#, &[], true),
+        (&list, "[1,2]", "[1]", &[], false),
+        (&list, "[1,2]", "[2,1]", &[], false),
+        (&list, "5", "null", &[], true),
+        (&list, "5", r#""5""#, &[], true),
+        (&object, r#"{"a":9007199254740993}"#, r#"{"a":9007199254740992}"#, &[], false),
+        (
+            &object,
+            r#"{"a":9007199254740993}"#,
+            r#"{"a":9007199254740992}"#,
+            &["integers=double"],
+            true,
+        ),
+        (&object, r#"{"a":1,"b":2}"#, r#"{"a":1}"#, &[], false),
+        (&object, r#"{"a":1.50}"#, r#"{"b":1.5}"#, &[], false),
+        // Written as a float, and whole.
+        (&whole, "5.0", r#""5.0""#, &[], false),
+        (&whole, "5e0", "5", &[], true),
+        (&whole, "1e3", "null", &["integers=64-bit"], false),
+        (&whole, "5e-1", r#""5e-1""#, &[], true),
+    ];
+    for (property, sent, landed, declared, wanted) in rows {
+        assert_eq!(same(property, sent, landed, declared), *wanted, "{property} {sent} {landed}");
+    }
+}
+
+#[test]
+fn what_became_null_has_to_be_told() {
+    let schema = json!({"properties": {"v": {"type": "string"}}});
+    let declared = Declared::default();
+    let told = r#"{"_airbyte_meta":{"changes":[{"field":"v","change":"NULLED"}]}}"#;
+    assert!(same_enough(r#"{"v":"x"}"#, told, &schema, &declared));
+    assert!(same_enough(
+        r#"{"v":"x"}"#,
+        &told.replace("{\"ch", "\"{\\\"ch").replace(
+            "changes\":[{\"field\":\"v\",\"change\":\"NULLED\"}]}",
+            "changes\\\":[{\\\"field\\\":\\\"v\\\"}]}\""
+        ),
+        &schema,
+        &declared
+    ));
+    assert!(!same_enough(
+        r#"{"v":"x"}"#,
+        r#"{"_airbyte_meta":{"changes":[]}}"#,
+        &schema,
+        &declared
+    ));
+    // It counts for a value of the wrong type as well, as soon as it is printed.
+    let wrong = r#"{"_airbyte_meta":{"changes":[]}}"#;
+    assert!(!same_enough(r#"{"v":1}"#, wrong, &schema, &declared));
+    assert!(!same_enough(r#"{"v":1}"#, r#"{"_airbyte_meta":null}"#, &schema, &declared));
+    assert!(same_enough(r#"{"v":1}"#, told, &schema, &declared));
+    assert!(same_enough(r#"{"v":1}"#, "{}", &schema, &declared));
+    // An undeclared field may be dropped, and none may come to it.
+    assert!(same_enough(r#"{"v":"x","u":1}"#, r#"{"v":"x"}"#, &schema, &declared));
+    assert!(!same_enough(r#"{"v":"x"}"#, r#"{"v":"x","u":1}"#, &schema, &declared));
+}

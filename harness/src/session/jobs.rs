@@ -1,0 +1,202 @@
+//! The trials of a run: what is launched, for which purpose, with which config.
+
+use serde_json::Value;
+
+use super::runner::Job;
+use super::{Session, SessionError, undeclared};
+use crate::checks;
+use crate::configs::{self, BadConfig};
+use crate::evidence::{LeftOut, Purpose};
+use crate::protocol::catalog::SyncMode;
+use crate::scenario::Scenario;
+use crate::scenario::capability::Capability;
+use crate::scenario::names::Names;
+use crate::scenario::pack::{self, Trial};
+
+/// How many configs that violate the spec are tried: each costs a launch, and the first have the
+/// most variety.
+const INVALID: usize = 3;
+
+impl Session<'_> {
+    /// All trials but those that others call for.
+    pub fn jobs(&mut self) -> Result<Vec<Job>, SessionError> {
+        let mut jobs = self.check_jobs()?;
+        self.leave_out();
+        let scenarios = self.fitting();
+        if self.plan.config.is_some() && self.plan.wants(checks::ALL_WRITES) {
+            for trial in pack::pack(&scenarios, &self.plan.names, self.plan.seed)? {
+                let purpose =
+                    if trial.manner.breaks { Purpose::WriteBroken } else { Purpose::Write };
+                jobs.push(Job::write(purpose, trial));
+            }
+            jobs.extend(self.failing_write(&scenarios)?);
+            jobs.extend(self.undeclared_write(&scenarios)?);
+        }
+        Ok(jobs)
+    }
+
+    fn check_jobs(&mut self) -> Result<Vec<Job>, SessionError> {
+        let Some(config) = &self.plan.config else {
+            return Ok(Vec::new());
+        };
+        let mut jobs = Vec::new();
+        if self.plan.wants(checks::CHECK_WORKING) || self.plan.wants(checks::WRITE) {
+            jobs.push(Job::bare("check", Purpose::CheckWorking));
+        }
+        if let Some(schema) = self.facts.connection_specification().cloned() {
+            let invalid = configs::invalid(&config.value, &schema).into_iter().take(INVALID);
+            for (nth, bad) in invalid.enumerate() {
+                let id = format!("check-invalid-{}", nth + 1);
+                jobs.push(self.check_job(&id, Purpose::CheckInvalid, bad)?);
+            }
+            if let Some(unreachable) = self.unreachable(&schema) {
+                let sparse = configs::without_optionals(&unreachable.config, &schema);
+                if let Some(config) = sparse {
+                    let note = format!("{}, and what is optional is left out", unreachable.note);
+                    let bad = BadConfig { note, config };
+                    jobs.push(self.check_job("check-sparse", Purpose::CheckSparse, bad)?);
+                }
+                jobs.push(self.check_job(
+                    "check-unreachable",
+                    Purpose::CheckUnreachable,
+                    unreachable,
+                )?);
+            }
+        }
+        jobs.retain(|job| job.purpose == Purpose::CheckWorking || self.plan.wants(&[job.purpose]));
+        Ok(jobs)
+    }
+
+    /// A config that points nowhere: the user's, or one derived from the working one.
+    fn unreachable(&self, schema: &Value) -> Option<BadConfig> {
+        if let Some(given) = &self.plan.unreachable {
+            let note = "it points nowhere".to_owned();
+            return Some(BadConfig { note, config: given.value.clone() });
+        }
+        configs::unreachable(&self.plan.config.as_ref()?.value, schema)
+    }
+
+    /// A `check` with a config that must not work.
+    fn check_job(
+        &mut self,
+        id: &str,
+        purpose: Purpose,
+        bad: BadConfig,
+    ) -> Result<Job, SessionError> {
+        let path = self.runner.write_config(id, &bad.config)?;
+        let mut job = Job::bare(id, purpose);
+        job.config = Some(path.clone());
+        job.note = Some(bad.note);
+        self.bad_configs.push((id.to_owned(), path, bad.config));
+        Ok(job)
+    }
+
+    /// A write that has to fail: the smallest scenario with a config that violates the spec.
+    fn failing_write(&self, scenarios: &[Scenario]) -> Result<Option<Job>, SessionError> {
+        let Some((_, path, _)) = self.bad_configs.iter().find(|(id, ..)| id.contains("invalid"))
+        else {
+            return Ok(None);
+        };
+        Ok(self.smallest(scenarios, "invalid")?.map(|trial| {
+            let id = "write-invalid".to_owned();
+            let trial = Trial { id, members: vec![], ..trial };
+            let mut job = Job::write(Purpose::WriteInvalid, trial);
+            job.config = Some(path.clone());
+            job
+        }))
+    }
+
+    /// A sync mode that the spec does not list; none, if it lists all, or none at all.
+    pub fn unlisted(&self) -> Option<SyncMode> {
+        use SyncMode::{Append, AppendDedup, Overwrite, SoftDelete, Update};
+        let listed = self.facts.modes();
+        let mut modes = [AppendDedup, Overwrite, Append, Update, SoftDelete].into_iter();
+        modes.find(|mode| !listed.is_empty() && !listed.contains(mode))
+    }
+
+    /// A write with a sync mode that the spec does not list, if there is one.
+    fn undeclared_write(&self, scenarios: &[Scenario]) -> Result<Option<Job>, SessionError> {
+        let wanted = self.plan.wants(&[Purpose::WriteUndeclared]);
+        let Some(mode) = self.unlisted().filter(|_| wanted) else { return Ok(None) };
+        let Some(mut trial) = self.smallest(scenarios, "undeclared")? else { return Ok(None) };
+        for sync in &mut trial.syncs {
+            undeclared::rewrite(sync, mode)?;
+        }
+        let trial = Trial { id: "write-undeclared".to_owned(), members: vec![], ..trial };
+        Ok(Some(Job::write(Purpose::WriteUndeclared, trial)))
+    }
+
+    /// One sync of the scenario that sends the least, under names apart.
+    pub fn smallest(
+        &self,
+        scenarios: &[Scenario],
+        apart: &str,
+    ) -> Result<Option<Trial>, SessionError> {
+        let undisturbed = |scenario: &&Scenario| {
+            let Scenario { about, breaks, at_once, .. } = scenario;
+            about.is_none() && !breaks && !at_once && scenario.disturbances().next().is_none()
+        };
+        let Some(smallest) = scenarios
+            .iter()
+            .filter(undisturbed)
+            .filter(|scenario| !scenario.syncs[0].steps.is_empty())
+            .min_by_key(|scenario| scenario.syncs[0].steps.len())
+        else {
+            return Ok(None);
+        };
+        let mut one = smallest.clone();
+        one.syncs.truncate(1);
+        Ok(pack::pack(&[one], &self.apart(apart), 0)?.pop())
+    }
+
+    /// Names beside the run's own, for a trial that must not meet the others.
+    pub fn apart(&self, tail: &str) -> Names {
+        Names { run: format!("{}_{tail}", self.plan.names.run), ..self.plan.names.clone() }
+    }
+
+    /// Whether the spec lists a sync mode; a spec that lists none is asked for all.
+    pub fn offers(&self, mode: SyncMode) -> bool {
+        let modes = self.facts.modes();
+        modes.is_empty() || modes.contains(&mode)
+    }
+
+    /// The scenarios that are wanted and that the connector can do.
+    pub fn fitting(&self) -> Vec<Scenario> {
+        let left_out = |scenario: &Scenario| {
+            self.facts.left_out.iter().any(|left_out| left_out.scenario == scenario.id)
+        };
+        let fitting = self.wanted().filter(|scenario| !left_out(scenario));
+        fitting.filter_map(|scenario| scenario.fitted(|mode| self.offers(mode))).collect()
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = &Scenario> {
+        let plan = self.plan;
+        plan.scenarios.iter().filter(|scenario| plan.selection.scenario(&scenario.id))
+    }
+
+    /// Notes which scenarios do not fit the connector, and why.
+    fn leave_out(&mut self) {
+        let unfit = self.wanted().filter_map(|scenario| {
+            let why = self.unfit(scenario)?;
+            let about = scenario.about.clone();
+            let needs = scenario.needs.clone();
+            Some(LeftOut { scenario: scenario.id.clone(), about, needs, why })
+        });
+        self.facts.left_out = unfit.collect();
+    }
+
+    fn unfit(&self, scenario: &Scenario) -> Option<String> {
+        if let Some(why) = self.plan.subject.cannot_bear(scenario) {
+            return Some(format!("the scenario {} {why}", scenario.id));
+        }
+        if scenario.fitted(|mode| self.offers(mode)).is_none() {
+            let mut streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
+            let other = streams.find(|stream| !self.offers(stream.destination_sync_mode))?;
+            let mode = other.destination_sync_mode.name();
+            return Some(format!("the spec does not list the sync mode {mode}"));
+        }
+        let lacks = |need: &&Capability| !self.plan.declared.is(**need, "yes");
+        let lacking = scenario.needs.iter().find(lacks)?.name();
+        Some(format!("the connector does not declare {lacking}: --declare {lacking}"))
+    }
+}
