@@ -22,9 +22,11 @@ LABEL io.airbyte.version=0.1.0
 # How touchdown tests it. There is no shell in here, on purpose.
 LABEL touchdown.io=attach
 LABEL touchdown.volume=/local
-LABEL touchdown.config='{"path":"/local/reference.sqlite","passphrase":"correct horse battery staple"}'
-LABEL touchdown.unreachable-config='{"path":"/local/no/such/folder/reference.sqlite","passphrase":"correct horse battery staple"}'
+LABEL touchdown.config='{"path":"/local/reference.sqlite","passphrase":"correct horse battery staple","flush":{"batch_records":10000}}'
+LABEL touchdown.unreachable-config='{"path":"/local/no/such/folder/reference.sqlite","passphrase":"correct horse battery staple","flush":{"batch_records":10000}}'
 LABEL touchdown.readback-once="/touchdown-reference read"
+LABEL touchdown.inventory="/touchdown-reference read --inventory"
+LABEL touchdown.declare="refreshes,unknown-streams=failed,numbers=exact"
 
 ENV AIRBYTE_ENTRYPOINT=/touchdown-reference
 ENTRYPOINT ["/touchdown-reference"]

@@ -139,7 +139,9 @@ fn the_json_report_is_as_documented_and_complete() {
 
     let listed = bench.touchdown(&["list", "--json"]);
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
-    let listed = listed["checks"].as_array().unwrap().iter();
+    let families = listed["families"].as_array().unwrap().iter();
+    let by_level = families.flat_map(|family| family["checks"].as_object().unwrap().values());
+    let listed = by_level.flat_map(|checks| checks.as_array().unwrap());
     let listed: BTreeSet<_> = listed.map(|check| check["id"].as_str().unwrap()).collect();
     let reported: BTreeSet<_> = outcomes(&report).into_keys().collect();
     assert_eq!(reported, listed);

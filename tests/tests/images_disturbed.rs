@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use acceptance::images;
 use touchdown::protocol::Operation;
+use touchdown::scenario::pack::Manner;
 use touchdown::scenario::{Disturbance, Sent, Step};
 use touchdown::subject::drive::Stdin;
 use touchdown::subject::image::clean::Run;
@@ -55,7 +56,9 @@ fn write(image: &Image, folder: &Path, steps: &[Step]) -> Transcript {
     let (config, catalog) = (folder.join("config.json"), folder.join("catalog.json"));
     std::fs::write(&config, "{}").unwrap();
     std::fs::write(&catalog, "{}").unwrap();
-    let call = Call { operation: Operation::Write, config: Some(&config), catalog: Some(&catalog) };
+    let manner = Manner { env: vec![("OWN".into(), "a b".into())], ..Manner::default() };
+    let (operation, config, catalog) = (Operation::Write, Some(&*config), Some(&*catalog));
+    let call = Call { operation, config, catalog, manner: &manner };
     let limits = Limits { idle: Duration::from_secs(20), ..Limits::default() };
     image.launch(call, Condition::Usual, Stdin::Steps(steps), limits).unwrap()
 }
@@ -123,6 +126,71 @@ fn a_pause_passes() {
         let [_, _, paused, after] = transcript.written[..] else { panic!("{transcript:?}") };
         assert!(after - paused >= 700_000, "{io:?}: {paused} {after}");
     }
+}
+
+/// A connector that sends states back.
+const ECHO: &str = r#"
+echo "$OWN" >&2
+while read -r line; do echo "$line" || exit 9; done 2> /dev/null
+"#;
+
+fn states(count: usize, length: usize) -> impl Iterator<Item = Step> {
+    let state = format!(r#"{{"type":"STATE","state":{{"x":"{}"}}}}"#, "x".repeat(length));
+    std::iter::repeat_n(line(&state), count)
+}
+
+#[test]
+fn a_kill_follows_the_states_that_it_waits_for() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    for io in IO {
+        let (image, folder) = witness(ECHO, io, Settings::default());
+        for (at, sent) in [(2, 30_000), (9, 3)] {
+            let mut steps = vec![Step::Disturb(Disturbance::KillAtStates(at))];
+            steps.extend(states(sent, 1000));
+            let transcript = write(&image, folder.path(), &steps);
+            assert_eq!(transcript.end.code, Some(137), "{io:?}");
+            assert_eq!((transcript.end.stopped, transcript.end.stdin_closed), (None, None));
+            assert!(transcript.end.killed.is_some() && transcript.end.stdin_refused.is_none());
+            let came = transcript.stdout.len();
+            let likely = if at == 2 { 2..30_000 } else { 3..4 };
+            assert!(likely.contains(&came), "{io:?}: {came}");
+            assert_eq!(transcript.stderr[0].bytes, b"a b");
+        }
+    }
+}
+
+#[test]
+fn output_is_left_unread_and_nothing_is_lost() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    for io in IO {
+        let (image, folder) = witness(ECHO, io, Settings::default());
+        let mut steps = vec![Step::Disturb(Disturbance::BlockOutput(1000))];
+        steps.extend(states(500, 1000));
+        let transcript = write(&image, folder.path(), &steps);
+        assert!(transcript.end.is_success(), "{io:?}: {:?}", transcript.end);
+        assert_eq!(transcript.stdout.len(), 500);
+        assert!(transcript.stdout[0].at >= 1_000_000 || io == Io::Attach, "{io:?}");
+    }
+}
+
+#[test]
+fn closed_output_is_noticed_in_a_container() {
+    if images::engine_or_skip().is_none() {
+        return;
+    }
+    let (image, folder) = witness(ECHO, Io::Platform, Settings::default());
+    let mut steps: Vec<Step> = states(1, 1).collect();
+    steps.extend([Step::Gate, Step::Disturb(Disturbance::CloseOutput)]);
+    steps.extend(states(3, 1));
+    let transcript = write(&image, folder.path(), &steps);
+    // The shell's own SIGPIPE, or its answer to the error.
+    assert!(matches!(transcript.end.code, Some(9 | 141)), "{:?}", transcript.end);
+    assert_eq!(transcript.stdout.len(), 1);
+    assert!(transcript.end.stdout_closed.is_some() && transcript.end.left_behind.is_empty());
 }
 
 #[test]
@@ -198,7 +266,8 @@ fn a_container_that_is_shared_is_nothing_left_behind() {
     }
     let settings = Settings { reuse: true, ..Settings::default() };
     let (image, _folder) = witness("/bin/busybox sleep 0.3 & echo $1", Io::Platform, settings);
-    let call = Call { operation: Operation::Spec, config: None, catalog: None };
+    let manner = Manner::default();
+    let call = Call { operation: Operation::Spec, config: None, catalog: None, manner: &manner };
     for _ in 0..2 {
         let none = Stdin::Steps(&[]);
         let transcript = image.launch(call, Condition::Usual, none, Limits::default()).unwrap();

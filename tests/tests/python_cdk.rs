@@ -21,7 +21,8 @@ fn the_example_is_conformant() {
     let config = write("config.json", &folder.path().join("rows"));
     let unreachable = write("unreachable.json", Path::new("/dev/null/rows"));
     let output = Command::new(env!("CARGO_BIN_EXE_tested-touchdown"))
-        .args(["run", "--strict", "--command"])
+        .args(["run", "--strict", "-j", "2", "--declare", "refreshes"])
+        .args(["--declare", "unknown-streams=failed", "--declare", "numbers=exact", "--command"])
         .arg(format!("{} main.py", python.display()))
         .arg("--workdir")
         .arg(example())
@@ -29,7 +30,7 @@ fn the_example_is_conformant() {
         .arg(&config)
         .arg("--unreachable-config")
         .arg(&unreachable)
-        .arg("--readback")
+        .arg("--readback-once")
         .arg(format!("{} read.py", python.display()))
         .arg("--out")
         .arg(folder.path().join("out"))
@@ -37,7 +38,18 @@ fn the_example_is_conformant() {
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    for check in ["data-lost", "overwrite-kept-data", "state-lost", "state-not-flushed"] {
+    for check in [
+        "data-lost",
+        "overwrite-kept-data",
+        "state-lost",
+        "state-not-flushed",
+        "state-not-durable",
+        "state-global-partial",
+        "killed-then-stuck",
+        "generation-lost-attempt",
+        "type-boundary",
+        "write-memory-unbounded",
+    ] {
         let line = told.lines().find(|line| line.contains(check)).unwrap();
         assert!(line.trim_start().starts_with("passed"), "{line}");
     }
