@@ -112,8 +112,8 @@ impl Session<'_> {
             return Ok(Some(trouble));
         }
         self.secrets();
-        let mut jobs = self.jobs()?;
-        let scenarios = self.fitting();
+        let scenarios = self.fit();
+        let mut jobs = self.jobs(&scenarios)?;
         if let Some(trouble) = self.look_around_check(&mut jobs) {
             return Ok(Some(trouble));
         }
@@ -123,7 +123,7 @@ impl Session<'_> {
         self.facts.writes_work = self.evidence.iter().any(writes);
         let trouble = match trouble {
             Some(trouble) => Some(trouble),
-            None => self.sparse_write()?,
+            None => self.sparse_write(&scenarios)?,
         };
         let trouble = match trouble {
             Some(trouble) => Some(trouble),
@@ -252,7 +252,7 @@ impl Session<'_> {
 
     /// Where a config that points nowhere, and leaves out what is optional, was called working: a
     /// write with it, to see whether it is.
-    fn sparse_write(&mut self) -> Result<Option<Trouble>, SessionError> {
+    fn sparse_write(&mut self, scenarios: &[Scenario]) -> Result<Option<Trouble>, SessionError> {
         let succeeded = |launch: &Launch| {
             launch.statuses().next().is_some_and(|(_, status)| status.status == "SUCCEEDED")
         };
@@ -260,8 +260,7 @@ impl Session<'_> {
             evidence.purpose == Purpose::CheckSparse && evidence.launches.iter().any(succeeded)
         });
         let Some(sparse) = sparse else { return Ok(None) };
-        let scenarios = self.fitting();
-        let Some(trial) = self.smallest(&scenarios, "sparse")? else { return Ok(None) };
+        let Some(trial) = self.smallest(scenarios, "sparse")? else { return Ok(None) };
         let id = &self.evidence[sparse].trial;
         let config = self.bad_configs.iter().find(|(of, ..)| of == id).map(|(_, path, _)| path);
         let mut job = Job::write(Purpose::CheckSparse, Trial { members: vec![], ..trial });

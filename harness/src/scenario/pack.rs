@@ -74,6 +74,12 @@ pub struct PackedSync {
 }
 
 impl PackedSync {
+    /// Whether it sends again what the sync before it left unacknowledged.
+    #[must_use]
+    pub fn replays(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Replay))
+    }
+
     /// The sync with these steps wherever it replays the one before; its states are numbered anew.
     pub fn replaying(self, missed: &[Step]) -> serde_json::Result<Self> {
         let Self { catalog, streams, steps, state_ids } = self;

@@ -72,8 +72,8 @@ impl Session<'_> {
             self.runner.plan(1);
             let file = format!("image-{}", launches.len());
             let (id, purpose, manner) = ("image", Purpose::Image, &trial.manner);
-            let trial = Trialled { id, purpose, config: None, manner };
-            match self.runner.sync_under(id, &file, sync, &trial, condition) {
+            let trial = Trialled { id, purpose, config: None, manner, condition };
+            match self.runner.sync(id, &file, sync, &trial) {
                 Ok(launch) => launches.push(launch),
                 Err(error) => return Ok(Err(error)),
             }

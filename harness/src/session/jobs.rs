@@ -19,18 +19,16 @@ const INVALID: usize = 3;
 
 impl Session<'_> {
     /// All trials but those that others call for.
-    pub fn jobs(&mut self) -> Result<Vec<Job>, SessionError> {
+    pub fn jobs(&mut self, scenarios: &[Scenario]) -> Result<Vec<Job>, SessionError> {
         let mut jobs = self.check_jobs()?;
-        self.leave_out();
-        let scenarios = self.fitting();
         if self.plan.config.is_some() && self.plan.wants(checks::ALL_WRITES) {
-            for trial in pack::pack(&scenarios, &self.plan.names, self.plan.seed)? {
+            for trial in pack::pack(scenarios, &self.plan.names, self.plan.seed)? {
                 let purpose =
                     if trial.manner.breaks { Purpose::WriteBroken } else { Purpose::Write };
                 jobs.push(Job::write(purpose, trial));
             }
-            jobs.extend(self.failing_write(&scenarios)?);
-            jobs.extend(self.undeclared_write(&scenarios)?);
+            jobs.extend(self.failing_write(scenarios)?);
+            jobs.extend(self.undeclared_write(scenarios)?);
         }
         Ok(jobs)
     }
@@ -160,43 +158,40 @@ impl Session<'_> {
         modes.is_empty() || modes.contains(&mode)
     }
 
-    /// The scenarios that are wanted and that the connector can do.
-    pub fn fitting(&self) -> Vec<Scenario> {
-        let left_out = |scenario: &Scenario| {
-            self.facts.left_out.iter().any(|left_out| left_out.scenario == scenario.id)
-        };
-        let fitting = self.wanted().filter(|scenario| !left_out(scenario));
-        fitting.filter_map(|scenario| scenario.fitted(|mode| self.offers(mode))).collect()
-    }
-
-    fn wanted(&self) -> impl Iterator<Item = &Scenario> {
+    /// The scenarios that are wanted and that the connector can do; notes which it cannot, and why.
+    pub fn fit(&mut self) -> Vec<Scenario> {
         let plan = self.plan;
-        plan.scenarios.iter().filter(|scenario| plan.selection.scenario(&scenario.id))
+        let mut fitting = Vec::new();
+        for scenario in plan.scenarios.iter().filter(|one| plan.selection.scenario(&one.id)) {
+            match self.fitted(scenario) {
+                Ok(fitted) => fitting.push(fitted),
+                Err(why) => {
+                    let Scenario { id, about, needs, .. } = scenario.clone();
+                    self.facts.left_out.push(LeftOut { scenario: id, about, needs, why });
+                }
+            }
+        }
+        fitting
     }
 
-    /// Notes which scenarios do not fit the connector, and why.
-    fn leave_out(&mut self) {
-        let unfit = self.wanted().filter_map(|scenario| {
-            let why = self.unfit(scenario)?;
-            let about = scenario.about.clone();
-            let needs = scenario.needs.clone();
-            Some(LeftOut { scenario: scenario.id.clone(), about, needs, why })
-        });
-        self.facts.left_out = unfit.collect();
-    }
-
-    fn unfit(&self, scenario: &Scenario) -> Option<String> {
+    /// The scenario as the connector can do it. The error is why it cannot.
+    fn fitted(&self, scenario: &Scenario) -> Result<Scenario, String> {
         if let Some(why) = self.plan.subject.cannot_bear(scenario) {
-            return Some(format!("the scenario {} {why}", scenario.id));
+            return Err(format!("the scenario {} {why}", scenario.id));
         }
-        if scenario.fitted(|mode| self.offers(mode)).is_none() {
-            let mut streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
-            let other = streams.find(|stream| !self.offers(stream.destination_sync_mode))?;
-            let mode = other.destination_sync_mode.name();
-            return Some(format!("the spec does not list the sync mode {mode}"));
-        }
+        let Some(fitted) = scenario.fitted(|mode| self.offers(mode)) else {
+            let streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
+            let mut modes = streams.map(|stream| stream.destination_sync_mode);
+            let unlisted = modes.find(|mode| !self.offers(*mode)).map(SyncMode::name);
+            let unlisted = unlisted.unwrap_or_default();
+            return Err(format!("the spec does not list the sync mode {unlisted}"));
+        };
         let lacks = |need: &&Capability| !self.plan.declared.is(**need, "yes");
-        let lacking = scenario.needs.iter().find(lacks)?.name();
-        Some(format!("the connector does not declare {lacking}: --declare {lacking}"))
+        match scenario.needs.iter().find(lacks).map(|need| need.name()) {
+            Some(lacking) => {
+                Err(format!("the connector does not declare {lacking}: --declare {lacking}"))
+            }
+            None => Ok(fitted),
+        }
     }
 }

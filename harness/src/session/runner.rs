@@ -65,6 +65,8 @@ pub struct Trialled<'a> {
     pub config: Option<&'a Path>,
     /// How its launches differ from the usual.
     pub manner: &'a Manner,
+    /// What is unusual about the image's container.
+    pub condition: Condition,
 }
 
 /// Launches the subject and reads back what has landed.
@@ -131,7 +133,13 @@ impl<'a> Runner<'a> {
     /// Runs a job. The error is that the subject could not be started, or not be seen to its end.
     pub fn run(&self, job: Job) -> Result<Evidence, LaunchError> {
         let Job { id, purpose, config, note, members, syncs, manner } = job;
-        let trial = Trialled { id: &id, purpose, config: config.as_deref(), manner: &manner };
+        let trial = Trialled {
+            id: &id,
+            purpose,
+            config: config.as_deref(),
+            manner: &manner,
+            condition: Condition::Usual,
+        };
         let mut launches = if syncs.is_empty() {
             let stdin = match purpose {
                 Purpose::SpecInputHeldOpen => Stdin::HeldOpen,
@@ -171,7 +179,9 @@ impl<'a> Runner<'a> {
         let mut launches: Vec<Launch> = Vec::new();
         let total = syncs.len();
         for (nth, mut sync) in syncs.into_iter().enumerate() {
-            if let Some(before) = launches.last() {
+            if sync.replays()
+                && let Some(before) = launches.last()
+            {
                 sync = sync.replaying(&replay::missed(before)).map_err(|error| {
                     LaunchError::Failed(format!("what {id} has to send again: {error}"))
                 })?;
@@ -246,18 +256,6 @@ impl<'a> Runner<'a> {
         sync: PackedSync,
         trial: &Trialled,
     ) -> Result<Launch, LaunchError> {
-        self.sync_under(what, file, sync, trial, Condition::Usual)
-    }
-
-    /// The same under a condition.
-    pub fn sync_under(
-        &self,
-        what: &str,
-        file: &str,
-        sync: PackedSync,
-        trial: &Trialled,
-        condition: Condition,
-    ) -> Result<Launch, LaunchError> {
         let catalog = self.folder.path().join(format!("{file}.catalog.json"));
         fs::write(&catalog, &sync.catalog).map_err(|error| {
             LaunchError::Failed(format!("writing {}: {error}", catalog.display()))
@@ -266,7 +264,7 @@ impl<'a> Runner<'a> {
         let config = trial.config.or(working);
         let manner = trial.manner;
         let call = Call { operation: Operation::Write, config, catalog: Some(&catalog), manner };
-        let transcript = self.launch(what, call, condition, Stdin::Steps(&sync.steps))?;
+        let transcript = self.launch(what, call, trial.condition, Stdin::Steps(&sync.steps))?;
         let PackedSync { catalog, streams, steps, .. } = sync;
         Ok(Launch::new(Operation::Write, Some(catalog), streams, steps, transcript))
     }
