@@ -3,6 +3,8 @@
 //! Right after a broken sync its rows may not be visible yet; after the sync that follows it and
 //! succeeds, all that was acknowledged has to be there.
 
+use std::collections::HashSet;
+
 use crate::bounds::{Bounds, Breach, Due};
 use crate::evidence::Evidence;
 use crate::protocol::message::Descriptor;
@@ -86,6 +88,12 @@ impl After {
                 Breach::Surplus { .. } | Breach::Unsent { .. } => None,
             })
         })
+    }
+
+    /// The same rows, to be looked up.
+    #[must_use]
+    pub fn gaps(&self) -> HashSet<(&Descriptor, &str)> {
+        self.missing().map(|(stream, row, _)| (&stream.stream, row)).collect()
     }
 
     /// Rows that are there and were never sent, with their stream.

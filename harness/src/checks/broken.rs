@@ -151,11 +151,11 @@ fn killed_then_stuck(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) 
                 "sync {}, after one that was killed, made no progress for {limit} s",
                 nth + 1
             );
-            return Verdict::Fail(vec![at(nth, Finding::on_end(message, launch))]);
+            return Verdict::Fail(vec![Finding::on_end(message, launch).of_launch(nth)]);
         }
         if fails(launch) {
             let message = format!("sync {}, after one that was killed, failed", nth + 1);
-            return Verdict::Fail(vec![at(nth, Finding::on_end(message, launch))]);
+            return Verdict::Fail(vec![Finding::on_end(message, launch).of_launch(nth)]);
         }
     }
     let end = launches.len() - 1;
@@ -189,14 +189,11 @@ fn killed_then_stuck(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) 
                     super::shown(row.as_bytes()),
                 ),
             };
-            findings.push(at(end, Finding::new(format!("{}: {what}", stream.stream), evidence)));
+            let finding = Finding::new(format!("{}: {what}", stream.stream), evidence);
+            findings.push(finding.of_launch(end));
         }
     }
     Verdict::from_findings(durable::told(findings))
-}
-
-fn at(launch: usize, finding: Finding) -> Finding {
-    Finding { launch: Some(launch), ..finding }
 }
 
 fn broken_stdout_ignored(launch: &Launch, _: &Facts) -> Verdict {
@@ -272,7 +269,7 @@ fn disk_full_silent(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) -
         return Verdict::inconclusive("it was ended before it could end");
     }
     if !facts.readback {
-        return Verdict::not_applicable("rows are not read back: give --readback COMMAND");
+        return Verdict::not_read_back();
     }
     if let Some(why) = &after.unread {
         return Verdict::inconclusive(format!("read-back of {why}"));

@@ -189,9 +189,7 @@ fn bad_config_succeeded(evidence: &Evidence, _: &Facts) -> Verdict {
             None => Verdict::inconclusive("no status could be read: see check-failure-crashes"),
             Some((at, status)) if status.status == "SUCCEEDED" => {
                 let message = format!("check SUCCEEDED although {note}");
-                let mut finding = Finding::on_stdout(message, launch, at);
-                finding.launch = Some(nth);
-                Verdict::Fail(vec![finding])
+                Verdict::Fail(vec![Finding::on_stdout(message, launch, at).of_launch(nth)])
             }
             Some(_) => Verdict::Pass,
         });
@@ -248,12 +246,7 @@ fn passes_write_fails(evidence: &Evidence, facts: &Facts) -> Verdict {
     if evidence.explained {
         return Verdict::Elsewhere;
     }
-    let judge = |(nth, launch): (usize, &Launch)| match write_fails(launch, facts) {
-        Verdict::Fail(findings) => Verdict::Fail(
-            findings.into_iter().map(|one| Finding { launch: Some(nth), ..one }).collect(),
-        ),
-        verdict => verdict,
-    };
+    let judge = |(nth, launch): (usize, &Launch)| write_fails(launch, facts).of_launch(nth);
     evidence.launches.iter().enumerate().map(judge).fold(Verdict::Elsewhere, Verdict::and)
 }
 
@@ -313,7 +306,7 @@ fn defaults_differ(evidence: &Evidence, facts: &Facts) -> Verdict {
                 format!("check SUCCEEDED although {note}, and a write with that config failed");
             let mut finding = Finding::on_stdout(message, checked, at);
             finding.evidence = format!("{}; write: {}", finding.evidence, write.describe_end());
-            Verdict::Fail(vec![Finding { launch: Some(0), ..finding }])
+            Verdict::Fail(vec![finding.of_launch(0)])
         }
     }
 }

@@ -261,7 +261,7 @@ fn shows(expected: &Expected, place: &Place) -> Vec<Kind> {
 pub fn judge(kind: Kind, seen: &[Seen], facts: &Facts) -> Option<Verdict> {
     let able = seen.iter().any(|seen| seen.shows.contains(&kind));
     if able && !facts.readback {
-        return Some(Verdict::not_applicable("rows are not read back: give --readback COMMAND"));
+        return Some(Verdict::not_read_back());
     }
     let mut told: HashSet<(&Descriptor, Option<&str>, Option<&str>)> = HashSet::new();
     let mut findings = Vec::new();
@@ -345,7 +345,7 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
             };
             let evidence =
                 format!("wanted {}; found {}", row(&difference.wanted), row(&difference.found));
-            Finding { message, evidence, launch: Some(seen.sync) }
+            Finding::new(message, evidence).of_launch(seen.sync)
         })
         .collect()
 }

@@ -1,6 +1,8 @@
 //! What a state promises: that everything before it is safe. Judged after kills and failures, by
 //! what is there once a later sync has succeeded.
 
+use std::collections::HashSet;
+
 use super::{BROKEN, Check, Finding, Judge, Level, Verdict};
 use crate::aftermath::{After, Aftermath, Stream};
 use crate::bounds::Due;
@@ -127,54 +129,63 @@ fn settled(evidence: &Evidence, facts: &Facts) -> Result<usize, String> {
 #[must_use]
 pub fn losses<'a>(evidence: &Evidence, aftermath: &'a Aftermath, settled: usize) -> Vec<Loss<'a>> {
     let Some(end) = aftermath.after.get(settled) else { return Vec::new() };
+    let right_after: Vec<_> =
+        (0..).zip(&aftermath.after).map(|(nth, after)| RightAfter::of(after, nth)).collect();
     let acknowledged = end.missing().filter_map(|(stream, row, due)| match due {
         Due::Acknowledged { launch, by } => Some((stream, row, launch, by)),
         Due::Sent { .. } => None,
     });
     acknowledged
         .map(|(stream, row, launch, by)| {
-            let matter = matter(evidence, aftermath, (stream, row, launch, by), settled);
+            let matter = matter(evidence, &right_after[launch], (stream, row, launch, by), settled);
             Loss { stream, row, launch, matter }
         })
         .collect()
 }
 
+/// What had landed right after a launch, to be asked about row after row.
+struct RightAfter<'a> {
+    after: &'a After,
+    gaps: HashSet<(&'a Descriptor, &'a str)>,
+    /// The streams that the launch has landed in, and of which nothing that it owes is missing.
+    whole: HashSet<&'a Descriptor>,
+}
+
+impl<'a> RightAfter<'a> {
+    fn of(after: &'a After, nth: usize) -> Self {
+        let owed = after.missing().filter(|(.., due)| due.launch() == nth);
+        let lacking: HashSet<_> = owed.map(|(stream, ..)| &stream.stream).collect();
+        let landed = after.streams.iter().filter(|stream| stream.present.contains(&nth));
+        let whole = landed.map(|stream| &stream.stream).filter(|of| !lacking.contains(of));
+        Self { after, gaps: after.gaps(), whole: whole.collect() }
+    }
+}
+
 fn matter(
     evidence: &Evidence,
-    aftermath: &Aftermath,
+    right_after: &RightAfter,
     (stream, row, nth, by): (&Stream, &str, usize, StateKind),
     settled: usize,
 ) -> Matter {
     let launch = &evidence.launches[nth];
-    let right_after = &aftermath.after[nth];
+    let RightAfter { after, gaps, whole } = right_after;
     // A deduplicated stream tells nothing right after a failure.
-    let was_there =
-        !right_after.missing().any(|(of, missing, _)| of.stream == stream.stream && missing == row);
+    let was_there = !gaps.contains(&(&stream.stream, row));
     let later = &evidence.launches[nth + 1..=settled.max(nth)];
     if later.iter().any(|later| resumes(later, launch, &stream.stream))
-        && (was_there || may_hide(launch, right_after, nth, &stream.stream))
+        && (was_there || may_hide(launch, after, nth, &stream.stream))
     {
         return Matter::LostAttempt;
     }
     // A deduplicated stream tells nothing right after a launch.
-    if settled > nth
-        && launch.broken_off()
-        && was_there
-        && right_after.stream(&stream.stream).is_some()
-    {
+    if settled > nth && launch.broken_off() && was_there && after.stream(&stream.stream).is_some() {
         return Matter::LostLater;
     }
     if failed_by_itself(launch) {
         return Matter::AfterFailure;
     }
-    let others = || right_after.streams.iter().filter(|other| other.stream != stream.stream);
-    let whole = |other: &&Stream| {
-        let missing =
-            |(of, _, due): (&Stream, &str, Due)| of.stream == other.stream && due.launch() == nth;
-        other.present.contains(&nth) && !right_after.missing().any(missing)
-    };
-    let some_is_whole = others().any(|other| whole(&other));
-    match (by, some_is_whole) {
+    let another_is_whole = whole.iter().any(|other| **other != stream.stream);
+    match (by, another_is_whole) {
         (StateKind::Global, true) => Matter::GlobalPartial,
         (StateKind::Stream, true) => Matter::CrossStream,
         _ => Matter::NotDurable,
@@ -225,7 +236,7 @@ fn judge(of: Matter, evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) 
         return Verdict::Elsewhere;
     }
     if !facts.readback {
-        return Verdict::not_applicable("rows are not read back: give --readback COMMAND");
+        return Verdict::not_read_back();
     }
     let settled = match settled(evidence, facts) {
         Ok(settled) => settled,
@@ -280,7 +291,7 @@ pub fn tell(loss: &Loss, evidence: &Evidence) -> Finding {
         }
     };
     let evidence = format!("sent {}; {found}", super::shown(loss.row.as_bytes()));
-    Finding { message, evidence, launch: Some(loss.launch) }
+    Finding::new(message, evidence).of_launch(loss.launch)
 }
 
 /// The first findings, the last of which counts the rest.

@@ -2,8 +2,6 @@
 //!
 //! They concern a connector that declares `refreshes`; to others the platform sends overwrites.
 
-use std::collections::HashSet;
-
 use super::durable::{self, Matter, losses, resumes, tell};
 use super::{BROKEN, Check, Finding, Judge, Level, Scene, Verdict, WRITE};
 use crate::aftermath::{After, Aftermath, Stream};
@@ -147,20 +145,18 @@ pub fn ends_incomplete(launch: &Launch) -> bool {
 
 /// Rows that an earlier launch had landed for good and that this one has taken away.
 fn gone(after: &After, before: &After, launch: usize) -> Vec<Finding> {
-    let gone_before: HashSet<_> =
-        before.missing().map(|(stream, row, _)| (&stream.stream, row)).collect();
+    let gone_before = before.gaps();
     let gone = after.missing().filter(|(stream, row, due)| {
         matches!(due, Due::Sent { launch: of } if *of < launch)
             && !gone_before.contains(&(&stream.stream, *row))
     });
-    let told = |(stream, row, _): (&Stream, &str, Due)| Finding {
-        message: format!(
+    let told = |(stream, row, _): (&Stream, &str, Due)| {
+        let message = format!(
             "{}: a row of an earlier generation is gone after sync {}, which did not succeed",
             stream.stream,
             launch + 1
-        ),
-        evidence: super::shown(row.as_bytes()),
-        launch: Some(launch),
+        );
+        Finding::new(message, super::shown(row.as_bytes())).of_launch(launch)
     };
     gone.map(told).collect()
 }
@@ -195,7 +191,7 @@ fn over_truncations(
         verdict = verdict.and(if let Some(verdict) = undeclared(facts) {
             verdict
         } else if !facts.readback {
-            Verdict::not_applicable("rows are not read back: give --readback COMMAND")
+            Verdict::not_read_back()
         } else if let Some(why) = &after.unread {
             Verdict::inconclusive(format!("read-back of {why}"))
         } else if let Some(why) = &before.unread {
@@ -222,7 +218,7 @@ fn incomplete_truncated(evidence: &Evidence, aftermath: &Aftermath, facts: &Fact
         let declared = undeclared(facts).is_none();
         if declared && says(launch, "INCOMPLETE") && launch.completed() {
             let message = "a stream was INCOMPLETE, and the sync succeeded";
-            let finding = Finding { launch: Some(nth), ..Finding::on_end(message, launch) };
+            let finding = Finding::on_end(message, launch).of_launch(nth);
             verdict = verdict.and(Verdict::Fail(vec![finding]));
         }
     }
@@ -262,7 +258,7 @@ fn lost_attempt(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) -> Ve
         return verdict;
     }
     if !facts.readback {
-        return Verdict::not_applicable("rows are not read back: give --readback COMMAND");
+        return Verdict::not_read_back();
     }
     if !evidence.launches[end].completed() {
         return Verdict::inconclusive(format!(

@@ -378,7 +378,7 @@ fn launches(
 }
 
 fn fail_on_end(message: &str, nth: usize, launch: &Launch) -> Verdict {
-    Verdict::Fail(vec![Finding { launch: Some(nth), ..Finding::on_end(message, launch) }])
+    Verdict::Fail(vec![Finding::on_end(message, launch).of_launch(nth)])
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ fn memory_unbounded(scene: &Scene, _: &Facts) -> Verdict {
         mib(held),
         mib(sent)
     );
-    Verdict::Fail(vec![Finding { launch: Some(1), ..Finding::on_end(message, long) }])
+    Verdict::Fail(vec![Finding::on_end(message, long).of_launch(1)])
 }
 
 /// States that follow one another faster than this are of one batch: no destination reads and

@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::scene::works;
+use super::scene::{id_of, works};
 use super::{Check, Finding, Judge, Level, Scene, VALUES, Verdict, WRITE};
 use crate::compare::{Kind, fields};
 use crate::evidence::Facts;
-use crate::model;
 use crate::protocol::json::{self, Numbers};
 use crate::protocol::message::Descriptor;
 use crate::scenario::{SentBody, Step};
@@ -116,10 +115,6 @@ struct Origin {
 
 type Key<'a> = (&'a Descriptor, String);
 
-fn id_of(row: &Value) -> String {
-    model::key(row, &[vec!["id".to_owned()]])
-}
-
 /// What was sent, by stream and `id`.
 fn origins<'a>(scene: &Scene<'a>) -> HashMap<Key<'a>, Vec<Origin>> {
     let mut origins: HashMap<_, Vec<_>> = HashMap::new();
@@ -166,7 +161,7 @@ fn each_row<'a>(
         });
     }
     if !facts.readback {
-        return Some(Verdict::not_applicable("rows are not read back: give --readback COMMAND"));
+        return Some(Verdict::not_read_back());
     }
     let origins = origins(scene);
     let (mut rows, mut with_columns) = (0, 0);

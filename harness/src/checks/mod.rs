@@ -179,9 +179,26 @@ impl Verdict {
         Self::NotApplicable(why.into())
     }
 
+    /// Not applicable, because what landed cannot be seen.
+    #[must_use]
+    pub fn not_read_back() -> Self {
+        Self::not_applicable("rows are not read back: give --readback COMMAND")
+    }
+
     /// Inconclusive, because of this.
     pub fn inconclusive(why: impl Into<String>) -> Self {
         Self::Inconclusive(why.into())
+    }
+
+    /// The verdict as one on this launch of the trial, counted from 0.
+    #[must_use]
+    pub fn of_launch(self, nth: usize) -> Self {
+        match self {
+            Self::Fail(findings) => {
+                Self::Fail(findings.into_iter().map(|finding| finding.of_launch(nth)).collect())
+            }
+            verdict => verdict,
+        }
     }
 
     /// The verdict of two launches together: what failed in one has failed, what was seen in one
@@ -232,6 +249,12 @@ impl Finding {
     /// A finding about how a launch ended.
     pub fn on_end(message: impl Into<String>, launch: &Launch) -> Self {
         Self::new(message, launch.describe_end())
+    }
+
+    /// The finding as one about this launch of the trial, counted from 0.
+    #[must_use]
+    pub fn of_launch(self, nth: usize) -> Self {
+        Self { launch: Some(nth), ..self }
     }
 }
 
@@ -305,13 +328,7 @@ impl Check {
                     {
                         Verdict::inconclusive("the run was interrupted")
                     }
-                    Verdict::Fail(mut findings) => {
-                        for finding in &mut findings {
-                            finding.launch = Some(nth);
-                        }
-                        Verdict::Fail(findings)
-                    }
-                    other => other,
+                    verdict => verdict.of_launch(nth),
                 })
                 .reduce(Verdict::and)
                 .filter(|verdict| *verdict != Verdict::Elsewhere),

@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::scene::works;
+use super::scene::{id_of, works};
 use super::{BROKEN, Check, Finding, Judge, Level, Scene, VALUES, Verdict, WRITE};
 use crate::aftermath::After;
 use crate::bounds::{self, Due};
 use crate::compare::Kind;
 use crate::evidence::{Facts, Launch, Purpose};
-use crate::model;
 use crate::protocol::json;
 use crate::protocol::message::Descriptor;
 use crate::scenario::capability::Capability;
@@ -345,9 +344,7 @@ fn garbage_line(scene: &Scene, facts: &Facts) -> Verdict {
     }
     // That it is told of does not show that what came after it was taken.
     match &after.unread {
-        _ if !facts.readback => {
-            Verdict::not_applicable("rows are not read back: give --readback COMMAND")
-        }
+        _ if !facts.readback => Verdict::not_read_back(),
         Some(why) => Verdict::inconclusive(format!("read-back of {why}")),
         None => Verdict::Pass,
     }
@@ -394,7 +391,7 @@ fn lone_surrogate(scene: &Scene, facts: &Facts) -> Verdict {
         };
     }
     if !facts.readback {
-        return Verdict::not_applicable("rows are not read back: give --readback COMMAND");
+        return Verdict::not_read_back();
     }
     if !launch.succeeded() && facts.declared.is(Capability::FailedData, "hidden") {
         return Verdict::inconclusive(
@@ -408,14 +405,16 @@ fn lone_surrogate(scene: &Scene, facts: &Facts) -> Verdict {
     for landed in scene.landed() {
         let Ok(rows) = &landed.rows else { continue };
         let read = rows.for_each(|row| {
-            there.insert((&landed.stream, id_of(row)));
+            there.insert((&landed.stream, id_of(&json::read(row).unwrap_or_default())));
         });
         if let Err(error) = read {
             return Verdict::inconclusive(format!("read-back of {}: {error}", landed.stream));
         }
     }
     let why = if launch.succeeded() { "the sync succeeded" } else { "a state behind it came back" };
-    let gone = due.into_iter().filter(|(stream, row)| !there.contains(&(*stream, id_of(row))));
+    let is_there =
+        |stream, row: &str| there.contains(&(stream, id_of(&json::read(row).unwrap_or_default())));
+    let gone = due.into_iter().filter(|(stream, row)| !is_there(*stream, row));
     let told = |(stream, row): (&Descriptor, String)| {
         let message = format!("{stream}: a record is gone, and {why}");
         Finding::new(message, super::shown(row.as_bytes()))
@@ -435,11 +434,6 @@ fn due<'a>(scene: &Scene<'a>, launch: &Launch) -> Vec<(&'a Descriptor, String)> 
         });
     }
     due
-}
-
-/// What tells a row whose texts may have been replaced.
-fn id_of(row: &str) -> String {
-    model::key(&json::read(row).unwrap_or_default(), &[vec!["id".to_owned()]])
 }
 
 fn undeclared_mode(launch: &Launch, facts: &Facts) -> Verdict {

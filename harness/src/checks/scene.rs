@@ -3,11 +3,14 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use super::data::{self, Seen};
 use super::{Finding, Verdict};
 use crate::aftermath::Aftermath;
 use crate::compare::Kind;
 use crate::evidence::{Evidence, Facts, Landed, Launch};
+use crate::model;
 use crate::scenario::pack::Member;
 use crate::transcript::Stop;
 
@@ -80,9 +83,8 @@ impl<'a> Scene<'a> {
                 Verdict::inconclusive("plain scenarios fail, too: it is not what this one is about")
             }
             None => {
-                let mut finding = Finding::on_end("the sync failed", failed);
-                finding.launch = Some(nth);
-                Verdict::Fail(vec![finding])
+                let finding = Finding::on_end("the sync failed", failed);
+                Verdict::Fail(vec![finding.of_launch(nth)])
             }
         })
     }
@@ -104,7 +106,7 @@ impl<'a> Scene<'a> {
                 let first = lost.clone().next()?;
                 let message = format!("{} of {} states never came", lost.count(), sent.len());
                 let evidence = super::state::sent_line(&first.state);
-                Some(Finding { launch: Some(nth), ..Finding::new(message, evidence) })
+                Some(Finding::new(message, evidence).of_launch(nth))
             })
             .collect();
         (!findings.is_empty()).then_some(Verdict::Fail(findings))
@@ -135,9 +137,7 @@ impl<'a> Scene<'a> {
             _ if is_common => Verdict::inconclusive(
                 "other scenarios show the same: it is not what this one is about",
             ),
-            Verdict::Elsewhere if !facts.readback => {
-                Verdict::not_applicable("rows are not read back: give --readback COMMAND")
-            }
+            Verdict::Elsewhere if !facts.readback => Verdict::not_read_back(),
             Verdict::Elsewhere => Verdict::inconclusive("no row had to land"),
             verdict => verdict,
         }
@@ -173,6 +173,12 @@ impl<'a> Scene<'a> {
 pub fn works(scene: &Scene, facts: &Facts) -> Verdict {
     let failed = scene.failed_sync().or_else(|| scene.lost_states());
     failed.unwrap_or_else(|| scene.landed_intact(facts))
+}
+
+/// What tells a row of a scenario whose values may have been altered on their way: its `id`.
+#[must_use]
+pub fn id_of(row: &Value) -> String {
+    model::key(row, &[vec!["id".to_owned()]])
 }
 
 #[cfg(test)]
