@@ -300,6 +300,29 @@ fn the_repeat_line_of_a_write_that_must_fail_makes_it_fail() {
 }
 
 #[test]
+fn the_repeat_lines_of_a_config_that_points_nowhere_point_nowhere() {
+    let bench = Bench::new();
+    let args = ["--env", "FAULT=check-own-default", "--run", "append-one-stream", "--strict"];
+    reference(&bench, &args).says(1, &["check-defaults-differ"]);
+    let script = bench.path("touchdown-out/check-sparse/repeat.sh");
+    let ended = Command::new("sh").arg(script).timeout(bench::LONGEST).assert().failure();
+    let told = String::from_utf8_lossy(&ended.get_output().stdout).into_owned();
+    assert!(told.contains("SUCCEEDED") && told.contains("cannot be opened"), "{told}");
+
+    // One that was derived, since none was given.
+    let fault = ["--env", "FAULT=check-skips-connection", "--run", "append-one-stream"];
+    let subject = ["--command", REFERENCE, "--report-json", "report.json"];
+    bench.run(&[subject, fault].concat()).says(1, &["check-unreachable-succeeded"]);
+    let report = bench.report();
+    let is_it = |row: &&Value| row["check"] == "check-unreachable-succeeded";
+    let row = rows(&report).iter().find(is_it).unwrap();
+    let line = row["findings"][0]["repeat"].as_str().unwrap();
+    let kept = bench.path("touchdown-out/check-unreachable/config.json");
+    assert!(line.contains(&format!("--config {}", kept.display())), "{line}");
+    assert!(shell(line).contains("SUCCEEDED"), "{line}");
+}
+
+#[test]
 fn the_repeat_line_of_a_command_holds_its_environment() {
     let bench = Bench::new();
     let subject = format!("'{REFERENCE}'");

@@ -102,9 +102,11 @@ impl<'a> Kept<'a> {
         } else {
             redact::without_strings(config)
         };
+        let points_nowhere =
+            matches!(evidence.purpose, Purpose::CheckUnreachable | Purpose::CheckSparse);
         // The reference destination's own folder is gone after the run.
         if plan.is_reference
-            && evidence.purpose != Purpose::CheckUnreachable
+            && !points_nowhere
             && let Some(Value::String(path)) = config.get_mut("path")
         {
             let folder = absolute(&plan.out.join(&evidence.trial));
@@ -127,13 +129,16 @@ impl<'a> Kept<'a> {
         let of = evidence.iter().find(|evidence| evidence.trial == trial)?;
         let folder = absolute(&plan.out.join(trial));
         // A file of ours is gone with the run; a copy is kept.
+        let kept = folder.join("config.json");
         let given = |config: &ConfigFile| {
-            if config.is_ours { folder.join("config.json") } else { config.path.clone() }
+            if config.is_ours { kept.clone() } else { config.path.clone() }
         };
         let config = match of.purpose {
             Purpose::Spec | Purpose::SpecInputHeldOpen => None,
-            Purpose::CheckInvalid | Purpose::WriteInvalid => Some(folder.join("config.json")),
-            Purpose::CheckUnreachable => plan.unreachable.as_ref().map(given),
+            Purpose::CheckInvalid | Purpose::WriteInvalid | Purpose::CheckSparse => Some(kept),
+            Purpose::CheckUnreachable => {
+                Some(plan.unreachable.as_ref().map_or(kept.clone(), given))
+            }
             _ => plan.config.as_ref().map(given),
         };
         let catalog = folder.join(format!("{}.catalog.json", launch + 1));
