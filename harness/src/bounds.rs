@@ -15,8 +15,11 @@
 //! A sync that was broken off has not succeeded, whatever its exit code. Equal rows add up, each
 //! generation for itself. In `append_dedup` the model's rows have to be there, once each, as soon
 //! as a sync has succeeded after the broken ones; unless one of them was never sent again.
+//!
+//! Rows are known by a hash: what is sent is there already, and is not kept once more. The few that
+//! break their bounds are looked up again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -56,10 +59,9 @@ impl Due {
 }
 
 /// How often a row may be there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Bound {
-    text: String,
-    /// One entry a generation: rows of equal text come and go with theirs.
+    /// One entry a generation: equal rows come and go with theirs.
     shares: Vec<Share>,
 }
 
@@ -76,10 +78,10 @@ struct Share {
 
 impl Bound {
     /// One of a single generation.
-    fn of(text: String, times: u32, due: Option<Due>) -> Self {
+    fn of(times: u32, due: Option<Due>) -> Self {
         let launch = due.map_or(0, Due::launch);
         let share = Share { generation: 0, least: times, most: times, due, launch };
-        Self { text, shares: vec![share] }
+        Self { shares: vec![share] }
     }
 
     fn least(&self) -> u32 {
@@ -146,22 +148,25 @@ pub struct Held {
 }
 
 /// The state of a stream after some launches.
-#[derive(Debug, Default)]
-pub struct Bounds {
-    rows: IndexMap<String, Bound>,
-    schema: Value,
+#[derive(Debug)]
+pub struct Bounds<'a> {
+    stream: &'a Descriptor,
+    launches: &'a [Launch],
+    schema: &'a Value,
+    /// By the rows' fingerprints.
+    rows: IndexMap<u64, Bound>,
 }
 
-impl Bounds {
+impl<'a> Bounds<'a> {
     /// The bounds of a stream after these launches; none where they cannot be told: the stream is
     /// in no catalog; or it is deduplicated, and the last launch did not succeed, or what was lost
     /// before was not sent again.
     #[must_use]
-    pub fn after(stream: &Descriptor, launches: &[Launch]) -> Option<Self> {
+    pub fn after(stream: &'a Descriptor, launches: &'a [Launch]) -> Option<Self> {
         let last = launches.last()?;
         let configured = launches.iter().rev().find_map(|launch| launch.streams.find(stream))?;
-        let mut bounds =
-            Self { rows: IndexMap::new(), schema: configured.stream.json_schema.clone() };
+        let schema = &configured.stream.json_schema;
+        let mut bounds = Self { stream, launches, schema, rows: IndexMap::new() };
         if configured.destination_sync_mode != SyncMode::AppendDedup {
             for (nth, launch) in launches.iter().enumerate() {
                 if let Some(configured) = launch.streams.find(stream) {
@@ -170,7 +175,7 @@ impl Bounds {
             }
             return Some(bounds);
         }
-        (last.completed() && bounds.dedup(stream, launches)).then_some(bounds)
+        (last.completed() && bounds.dedup()).then_some(bounds)
     }
 
     fn append(&mut self, nth: usize, launch: &Launch, configured: &ConfiguredStream) {
@@ -178,17 +183,13 @@ impl Bounds {
         self.remove_replaced(launch, configured);
         let generation = configured.generation_id.unwrap_or(0);
         each_record(launch, &configured.descriptor(), |row, acknowledged, is_written| {
-            let Ok(canonical) = compare::canonical(row, &self.schema) else { return };
+            let Ok(print) = compare::fingerprint(row, self.schema) else { return };
             let due = match acknowledged {
                 _ if succeeded => Some(Due::Sent { launch: nth }),
                 Some(by) => Some(Due::Acknowledged { launch: nth, by }),
                 None => None,
             };
-            let bound = self
-                .rows
-                .entry(canonical)
-                .or_insert_with(|| Bound { text: row.to_owned(), shares: Vec::new() });
-            let share = bound.share(generation, nth);
+            let share = self.rows.entry(print).or_default().share(generation, nth);
             share.least += u32::from(due.is_some());
             share.most += u32::from(is_written);
             share.due = share.due.or(due);
@@ -218,10 +219,11 @@ impl Bounds {
     }
 
     /// Whether it can be told.
-    fn dedup(&mut self, stream: &Descriptor, launches: &[Launch]) -> bool {
+    fn dedup(&mut self) -> bool {
+        let (stream, launches) = (self.stream, self.launches);
         // What each row was last sent in, and whether that was acknowledged; none for one that is
         // neither due nor sent again.
-        let mut dues: HashMap<String, Option<Due>> = HashMap::new();
+        let mut dues: HashMap<u64, Option<Due>> = HashMap::new();
         for (nth, launch) in launches.iter().enumerate() {
             each_record(launch, stream, |row, acknowledged, _| {
                 let due = match acknowledged {
@@ -229,8 +231,8 @@ impl Bounds {
                     Some(by) => Some(Due::Acknowledged { launch: nth, by }),
                     None => None,
                 };
-                if let Ok(canonical) = compare::canonical(row, &self.schema) {
-                    let last = dues.entry(canonical).or_default();
+                if let Ok(print) = compare::fingerprint(row, self.schema) {
+                    let last = dues.entry(print).or_default();
                     *last = due.or(*last);
                 }
             });
@@ -242,14 +244,13 @@ impl Bounds {
             launches.iter().map(|launch| (&launch.streams, launch.steps.as_slice())).collect();
         let expected = model::expected(stream, &syncs);
         for (row, _) in expected.rows() {
-            let Ok(canonical) = compare::canonical(&row, &self.schema) else { continue };
-            let due = dues.get(&canonical).copied().flatten();
-            self.rows.insert(canonical, Bound::of(row.into_owned(), 1, due));
+            let Ok(print) = compare::fingerprint(&row, self.schema) else { continue };
+            let due = dues.get(&print).copied().flatten();
+            self.rows.insert(print, Bound::of(1, due));
         }
         for gone in &expected.gone {
-            if let Ok(canonical) = compare::canonical(gone.data, &self.schema) {
-                let bound = Bound::of(gone.data.to_owned(), 0, None);
-                self.rows.entry(canonical).or_insert(bound);
+            if let Ok(print) = compare::fingerprint(gone.data, self.schema) {
+                self.rows.entry(print).or_insert_with(|| Bound::of(0, None));
             }
         }
         true
@@ -263,10 +264,10 @@ impl Bounds {
 
     /// Holds landed rows against the bounds. The error says why they cannot be read.
     pub fn hold(&self, landed: &Rows) -> Result<Held, String> {
-        let mut found: HashMap<String, u32> = HashMap::new();
+        let mut found: HashMap<u64, u32> = HashMap::new();
         let mut broken = None;
-        let read = landed.for_each(|row| match compare::canonical(row, &self.schema) {
-            Ok(canonical) => *found.entry(canonical).or_default() += 1,
+        let read = landed.for_each(|row| match compare::fingerprint(row, self.schema) {
+            Ok(print) => *found.entry(print).or_default() += 1,
             Err(why) => broken = broken.take().or(Some(why)),
         });
         read.map_err(|error| error.to_string())?;
@@ -274,25 +275,59 @@ impl Bounds {
             return Err(why);
         }
         let mut held = Held::default();
-        for (canonical, bound) in &self.rows {
-            let found = found.get(canonical).copied().unwrap_or(0);
+        let mut off = Vec::new();
+        for (print, bound) in &self.rows {
+            let found = found.get(print).copied().unwrap_or(0);
             if found > 0 {
                 held.present.extend(bound.launch());
             }
-            let most = bound.most();
-            if found < bound.least()
-                && let Some(due) = bound.dues().next()
-            {
-                held.breaches.push(Breach::Missing { row: bound.text.clone(), due });
-            } else if found > most {
-                held.breaches.push(Breach::Surplus { row: bound.text.clone(), most, found });
+            if found < bound.least() || found > bound.most() {
+                off.push((*print, bound, found));
             }
         }
-        let unsent = found.into_keys().filter(|canonical| !self.rows.contains_key(canonical));
-        let mut unsent: Vec<_> = unsent.collect();
-        unsent.sort_unstable();
-        held.breaches.extend(unsent.into_iter().map(|row| Breach::Unsent { row }));
+        let texts = self.texts(&off.iter().map(|(print, ..)| *print).collect());
+        for (print, bound, found) in off {
+            let row = texts.get(&print).cloned().unwrap_or_default();
+            if let Some(due) = bound.dues().next().filter(|_| found < bound.least()) {
+                held.breaches.push(Breach::Missing { row, due });
+            } else if found > bound.most() {
+                held.breaches.push(Breach::Surplus { row, most: bound.most(), found });
+            }
+        }
+        found.retain(|print, _| !self.rows.contains_key(print));
+        held.breaches.extend(self.unsent(&found, landed)?);
         Ok(held)
+    }
+
+    /// What rows of these fingerprints were sent as.
+    fn texts(&self, prints: &HashSet<u64>) -> HashMap<u64, String> {
+        let mut texts = HashMap::new();
+        for launch in self.launches.iter().filter(|_| !prints.is_empty()) {
+            each_record(launch, self.stream, |row, _, _| {
+                if let Ok(print) = compare::fingerprint(row, self.schema)
+                    && prints.contains(&print)
+                {
+                    texts.entry(print).or_insert_with(|| row.to_owned());
+                }
+            });
+        }
+        texts
+    }
+
+    /// The rows of these fingerprints, none of which was sent.
+    fn unsent(&self, prints: &HashMap<u64, u32>, landed: &Rows) -> Result<Vec<Breach>, String> {
+        let mut rows = BTreeSet::new();
+        if !prints.is_empty() {
+            let read = landed.for_each(|row| {
+                if compare::fingerprint(row, self.schema)
+                    .is_ok_and(|print| prints.contains_key(&print))
+                {
+                    rows.extend(compare::canonical(row, self.schema));
+                }
+            });
+            read.map_err(|error| error.to_string())?;
+        }
+        Ok(rows.into_iter().map(|row| Breach::Unsent { row }).collect())
     }
 }
 

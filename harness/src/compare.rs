@@ -165,6 +165,11 @@ fn hash(text: &str) -> (usize, u64) {
     (usize::try_from(first % BUCKETS as u64).unwrap_or(0), hasher.finish())
 }
 
+/// The number that rows of one canonical text share. The error says why it is no row.
+pub fn fingerprint(row: &str, schema: &Value) -> Result<u64, String> {
+    canonical(row, schema).map(|text| hash(&text).1)
+}
+
 /// A row's text for comparison: without the destination's own columns and without nulls, since a
 /// column cannot tell null from absent; moments that the schema declares are compared as moments.
 ///
