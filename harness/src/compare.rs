@@ -4,22 +4,24 @@
 //! should be and what is; only rows of buckets that do not cancel out are looked at one by one. A
 //! stream of any length takes the same memory as long as little is wrong with it.
 
+mod close_look;
 pub mod fields;
+mod moment;
 mod tally;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::evidence::Rows;
-use crate::model::{self, Expected, Gone, Reason, Version};
+use crate::model::{Expected, Version};
 use crate::protocol::catalog::{ConfiguredStream, SyncMode};
 use crate::protocol::json;
 use crate::scenario::capability::Declared;
-use tally::Tally;
+use close_look::close_look;
 
 /// The kinds of difference, each the matter of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +85,37 @@ pub struct Difference {
     pub found: Option<String>,
 }
 
+impl Difference {
+    /// Whether only texts stand where numbers ought to be: that may be the doing of the read-back.
+    #[must_use]
+    pub fn is_textual(&self) -> bool {
+        let read = |row: &Option<String>| {
+            let mut row = json::read(row.as_deref()?)?;
+            row.as_object_mut()?
+                .retain(|key, value| !key.starts_with("_airbyte_") && !value.is_null());
+            loosen(&mut row);
+            Some(row)
+        };
+        let (wanted, found) = (read(&self.wanted), read(&self.found));
+        let are_equal =
+            |(wanted, found): (Value, Value)| json::equal(&wanted, &found, json::Numbers::ByValue);
+        self.kind == Kind::Altered && wanted.zip(found).is_some_and(are_equal)
+    }
+}
+
+/// Reads texts that say a number as that number.
+fn loosen(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(number) = json::read(text).filter(Value::is_number) {
+                *value = number;
+            }
+        }
+        Value::Object(fields) => fields.values_mut().for_each(loosen),
+        _ => {}
+    }
+}
+
 /// Where a comparison stands in its scenario.
 pub struct Place<'a> {
     /// The stream's last entry in a catalog.
@@ -115,8 +148,6 @@ pub struct Comparison {
 }
 
 const BUCKETS: usize = 4096;
-/// Rows of one side that are looked at one by one.
-const CLOSE_LOOK: usize = 1000;
 
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Bucket {
@@ -171,7 +202,7 @@ pub fn fingerprint(row: &str, schema: &Value) -> Result<u64, String> {
 }
 
 /// A row's text for comparison: without the destination's own columns and without nulls, since a
-/// column cannot tell null from absent; moments that the schema declares are compared as moments.
+/// column cannot tell null from absent; each value in its normal form.
 ///
 /// Rows come by the million, so only values that can be written in several ways are taken apart.
 /// The error says why it is no row.
@@ -194,41 +225,24 @@ pub fn canonical(row: &str, schema: &Value) -> Result<String, String> {
         text.push(if text.is_empty() { '{' } else { ',' });
         json::write_canonical(&Value::String(key.to_string()), &mut text);
         text.push(':');
-        let format = &schema["properties"][&*key]["format"];
-        let is_moment = format == "date-time" || format == "time";
-        if value.starts_with('"') && !value.contains('\\') && !is_moment {
+        let property = &schema["properties"][&*key];
+        let is_plain = value.starts_with('"') && !value.contains('\\');
+        if is_plain && !value.starts_with("\"{") && !value.starts_with("\"[") && !is_timed(property)
+        {
             text.push_str(value);
             continue;
         }
-        let mut value =
+        let value =
             json::read(value).ok_or_else(|| format!("a row cannot be read: {}", shorten(row)))?;
-        if let Value::String(text) = &mut value
-            && is_moment
-            && let Some(read) = moment(text, format == "time")
-        {
-            *text = read;
-        }
-        json::write_canonical(&value, &mut text);
+        json::write_canonical(&fields::normal(value, property), &mut text);
     }
+    text.push_str(if text.is_empty() { "{}" } else { "}" });
     Ok(text)
 }
 
-/// The text that all spellings of a moment share, or of a time of day.
-fn moment(text: &str, of_day: bool) -> Option<String> {
-    if !of_day && let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return Some(moment.to_string());
-    }
-    // Without a zone, or on the last day of all, which is no moment in every zone.
-    let after_hours = text.find(':')?;
-    let zone = text[after_hours..].find(['Z', 'z', '+', '-']);
-    let (local, zone) = text.split_at(zone.map_or(text.len(), |zone| after_hours + zone));
-    let local = if of_day {
-        local.parse::<jiff::civil::Time>().ok()?.to_string()
-    } else {
-        local.parse::<jiff::civil::DateTime>().ok()?.to_string()
-    };
-    let is_utc = matches!(zone, "z" | "+00:00" | "-00:00" | "+0000" | "+00");
-    Some(format!("{local}{}", if is_utc { "Z" } else { zone }))
+/// Whether a property's values are moments, or times of day.
+fn is_timed(property: &Value) -> bool {
+    property["format"] == "date-time" || property["format"] == "time"
 }
 
 fn shorten(text: &str) -> String {
@@ -237,260 +251,6 @@ fn shorten(text: &str) -> String {
         short.push('…');
     }
     short
-}
-
-/// A row under the close look.
-struct Row<'a> {
-    text: String,
-    canonical: String,
-    version: Option<Version<'a>>,
-}
-
-impl Row<'_> {
-    fn value(&self) -> Value {
-        json::read(&self.text).unwrap_or(Value::Null)
-    }
-}
-
-/// Looks at the rows of the buckets that do not cancel out: first at their hashes, to know which
-/// differ, then at the first of those one by one.
-fn close_look(
-    expected: &Expected,
-    landed: &Rows,
-    place: &Place,
-    buckets: &[Bucket],
-) -> Result<Vec<Difference>, String> {
-    let schema = &place.configured.stream.json_schema;
-    let suspect = |canonical: &str| {
-        let (bucket, hash) = hash(canonical);
-        (buckets[bucket] != Bucket::default()).then_some(hash)
-    };
-    let each_landed = |each: &mut dyn FnMut(&str, String, u64)| {
-        let read = landed.for_each(|row| {
-            // A row that cannot be read was told when all were counted.
-            if let Ok(canonical) = canonical(row, schema)
-                && let Some(hash) = suspect(&canonical)
-            {
-                each(row, canonical, hash);
-            }
-        });
-        read.map_err(|error| error.to_string())
-    };
-    let mut tally = Tally::new();
-    for (row, _) in expected.rows() {
-        if let Some(hash) = suspect(&canonical(&row, schema)?) {
-            tally.add(hash, 1);
-        }
-    }
-    each_landed(&mut |_, _, hash| tally.add(hash, -1))?;
-
-    let mut missing: Vec<Row> = Vec::new();
-    for (row, version) in expected.rows() {
-        let canonical = canonical(&row, schema)?;
-        if missing.len() < CLOSE_LOOK
-            && suspect(&canonical).is_some_and(|hash| tally.take_missing(hash))
-        {
-            missing.push(Row { text: row.into_owned(), canonical, version: Some(version) });
-        }
-    }
-    let primary_key = &place.configured.primary_key;
-    let key = |row: &Row| model::key(&row.value(), primary_key);
-    let missing_keys: HashSet<String> = missing.iter().map(key).collect();
-    // A row of a missing one's key has precedence: it tells what became of that one.
-    let (mut extra, mut others): (Vec<Row>, Vec<Row>) = Default::default();
-    each_landed(&mut |row, canonical, hash| {
-        if tally.take_extra(hash) {
-            let text = row.to_owned();
-            let row = Row { text, canonical, version: None };
-            if extra.len() < CLOSE_LOOK && missing_keys.contains(&key(&row)) {
-                extra.push(row);
-            } else if others.len() < CLOSE_LOOK {
-                others.push(row);
-            }
-        }
-    })?;
-    extra.append(&mut others);
-    let looked_at: HashSet<&str> = extra.iter().map(|row| row.canonical.as_str()).collect();
-    let mut known = HashMap::new();
-    for (row, version) in expected.rows() {
-        let canonical = canonical(&row, schema)?;
-        if looked_at.contains(canonical.as_str()) {
-            known.entry(canonical).or_insert(version);
-        }
-    }
-    let is_cut = missing.len() == CLOSE_LOOK;
-    missing.sort_by(|a, b| a.text.cmp(&b.text));
-    let gone = expected
-        .gone
-        .iter()
-        .filter_map(|gone| Some((canonical(gone.data, schema).ok()?, *gone)))
-        .collect();
-    let sorter = Sorter { place, known, gone, is_cut };
-    let mut differences = sorter.sort(missing, extra);
-    differences.retain(|difference| {
-        match (difference.kind, &difference.wanted, &difference.found) {
-            (Kind::Altered, Some(wanted), Some(found)) => {
-                !fields::same_enough(wanted, found, schema, place.declared)
-            }
-            _ => true,
-        }
-    });
-    Ok(differences)
-}
-
-/// Sorts rows that differ into kinds.
-struct Sorter<'a> {
-    place: &'a Place<'a>,
-    /// Rows that must be there, by canonical text.
-    known: HashMap<String, Version<'a>>,
-    /// Rows that must not be there any more, by canonical text.
-    gone: HashMap<String, Gone<'a>>,
-    /// Whether more rows are missing than are looked at.
-    is_cut: bool,
-}
-
-impl Sorter<'_> {
-    fn sort(&self, mut missing: Vec<Row>, extra: Vec<Row>) -> Vec<Difference> {
-        let mut differences = Vec::new();
-        let mut unknown = Vec::new();
-        let mut marked = HashSet::new();
-        let is_dedup = self.place.configured.destination_sync_mode == SyncMode::AppendDedup;
-        let replaced = if self.place.configured.replaces() {
-            Kind::OverwriteKept
-        } else {
-            Kind::GenerationKept
-        };
-        let missing_keys: HashSet<String> = missing.iter().map(|row| self.key(row)).collect();
-        // A row of this sync that an earlier one sent as well is there twice for either of two
-        // reasons; other rows of the earlier sync tell which.
-        let is_replaced = |row: &Row| {
-            self.gone.get(&row.canonical).is_some_and(|gone| gone.reason == Reason::Replaced)
-        };
-        let kept_replaced =
-            extra.iter().any(|row| !self.known.contains_key(&row.canonical) && is_replaced(row));
-        for row in extra {
-            let kind = if kept_replaced && is_replaced(&row) {
-                replaced
-            } else if let Some(version) = self.known.get(&row.canonical) {
-                match version {
-                    version if is_dedup && version.deliveries > 1 => Kind::NotIdempotent,
-                    _ if is_dedup => Kind::DedupKept,
-                    _ => Kind::Duplicated,
-                }
-            } else {
-                match self.gone.get(&row.canonical).map(|gone| gone.reason) {
-                    Some(Reason::Replaced) => replaced,
-                    // A soft delete keeps the row, marked as deleted: once.
-                    Some(Reason::Deleted)
-                        if model::is_delete(&row.value()) && marked.insert(self.key(&row)) =>
-                    {
-                        continue;
-                    }
-                    Some(Reason::Deleted) => Kind::DeleteIgnored,
-                    Some(Reason::Outdated) if missing_keys.contains(&self.key(&row)) => {
-                        Kind::WrongWinner
-                    }
-                    Some(Reason::Outdated) => Kind::DedupKept,
-                    None => {
-                        unknown.push(row);
-                        continue;
-                    }
-                }
-            };
-            // A row that had to go may also have kept the one out that was to take its place.
-            let keeps_out = is_dedup && kind == replaced;
-            let winner = (kind == Kind::WrongWinner || keeps_out)
-                .then(|| take(&mut missing, |other| self.key(other) == self.key(&row)))
-                .flatten();
-            differences.push(Difference {
-                kind,
-                wanted: winner.map(|row| row.text),
-                found: Some(row.text),
-            });
-        }
-        // Taken apart once: each unknown row is held against each that is missing.
-        let mut values: Vec<Value> = missing.iter().map(Row::value).collect();
-        for row in unknown {
-            let twin = self.twin(&row, &values).map(|at| {
-                values.remove(at);
-                missing.remove(at)
-            });
-            let kind = match twin {
-                Some(_) => Kind::Altered,
-                // Its twin may be among those that were not looked at.
-                None if self.is_cut => continue,
-                None => Kind::Invented,
-            };
-            differences.push(Difference {
-                kind,
-                wanted: twin.map(|twin| twin.text),
-                found: Some(row.text),
-            });
-        }
-        differences.extend(missing.into_iter().map(|row| Difference {
-            kind: self.kind_of_missing(&row),
-            wanted: Some(row.text),
-            found: None,
-        }));
-        differences
-    }
-
-    fn key(&self, row: &Row) -> String {
-        model::key(&row.value(), &self.place.configured.primary_key)
-    }
-
-    /// The missing row that an unknown one most likely was: that of the same primary key, or the
-    /// one that shares most fields with it, at least one.
-    fn twin(&self, row: &Row, missing: &[Value]) -> Option<usize> {
-        let primary_key = &self.place.configured.primary_key;
-        if !primary_key.is_empty() {
-            let key = self.key(row);
-            let has_key = |other: &Value| model::key(other, primary_key) == key;
-            return missing.iter().position(has_key);
-        }
-        let value = row.value();
-        let shared = |other: &Value| {
-            let fields = value.as_object()?;
-            Some(
-                fields
-                    .iter()
-                    .filter(|(key, field)| {
-                        !field.is_null()
-                            && other
-                                .get(key)
-                                .is_some_and(|o| json::equal(o, field, json::Numbers::ByValue))
-                    })
-                    .count(),
-            )
-        };
-        missing
-            .iter()
-            .enumerate()
-            .map(|(at, other)| (shared(other).unwrap_or(0), at))
-            .filter(|(shared, _)| *shared > 0)
-            .max_by_key(|(shared, at)| (*shared, std::cmp::Reverse(*at)))
-            .map(|(_, at)| at)
-    }
-
-    fn kind_of_missing(&self, row: &Row) -> Kind {
-        let earlier = row.version.is_some_and(|version| version.origin.sync < self.place.sync);
-        if !earlier {
-            Kind::Lost
-        } else if !self.place.in_catalog {
-            Kind::NeighbourTouched
-        } else if row.version.is_some_and(|version| self.place.is_older(&version)) {
-            Kind::GenerationZeroDeleted
-        } else if self.place.configured.destination_sync_mode == SyncMode::Append {
-            Kind::AppendReplaced
-        } else {
-            Kind::Lost
-        }
-    }
-}
-
-fn take<'a>(rows: &mut Vec<Row<'a>>, is: impl Fn(&Row) -> bool) -> Option<Row<'a>> {
-    let at = rows.iter().position(is)?;
-    Some(rows.remove(at))
 }
 
 #[cfg(test)]

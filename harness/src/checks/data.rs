@@ -334,8 +334,14 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
             } else {
                 String::new()
             };
+            let hint = if difference.is_textual() {
+                "; its numbers came as texts: if they are stored as numbers, the read-back has to \
+                 print them as such"
+            } else {
+                ""
+            };
             let message = format!(
-                "{}, after sync {}: {what}{more}; {wanted} rows had to be there, {found} are",
+                "{}, after sync {}: {what}{more}{hint} ({wanted} rows wanted, {found} found)",
                 seen.stream,
                 seen.sync + 1
             );

@@ -4,9 +4,12 @@
 //! | what was sent | what may be there instead |
 //! |---|---|
 //! | any value | null, where `_airbyte_meta.changes` tells of it |
+//! | a text | its beginning, where `_airbyte_meta.changes` tells that it is `TRUNCATED` |
+//! | true, false | 1, 0 |
 //! | a field that the schema does not declare | nothing |
 //! | a value that is not of the declared type | its text; null, where no `_airbyte_meta` is printed |
 //! | an array, an object, a union, an unknown type | its JSON as a text |
+//! | a null within an object | nothing, and the other way round |
 //! | a value of an unknown type | null |
 //! | a number, at any depth | the nearest 64-bit float, unless `numbers=exact` is declared |
 //! | an integer, at any depth | what `integers=…` declares |
@@ -14,10 +17,11 @@
 //! | a text with U+0000 | the text without it, where `nul=dropped` is declared |
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use super::moment::Moment;
 use crate::protocol::json::{self, Numbers};
 use crate::scenario::capability::{Capability, Declared};
 
@@ -48,10 +52,10 @@ pub fn same_enough(sent: &str, landed: &str, schema: &Value, declared: &Declared
     let intact = |(key, value): (&String, &Value)| {
         let there = landed.get(key).unwrap_or(&Value::Null);
         let is_told = || match &told {
-            Some(told) => told.contains(key.as_str()),
-            None => !fits(value, &schema["properties"][key.as_str()]),
+            Some(told) => told.get(key).is_some_and(|change| is_change(change, value, there)),
+            None => there.is_null() && !fits(value, &schema["properties"][key.as_str()]),
         };
-        field(key, value, there, schema, declared) || there.is_null() && is_told()
+        field(key, value, there, schema, declared) || is_told()
     };
     let was_sent = |(key, value): (&String, &Value)| {
         value.is_null() || key.starts_with("_airbyte_") || sent.contains_key(key)
@@ -59,11 +63,24 @@ pub fn same_enough(sent: &str, landed: &str, schema: &Value, declared: &Declared
     sent.iter().all(intact) && landed.iter().all(was_sent)
 }
 
-/// The fields that the row's metadata tell a change of; none where they are not printed.
-fn told(landed: &Map<String, Value>) -> Option<HashSet<String>> {
+/// What the row's metadata tell of its fields: `NULLED`, `TRUNCATED`, or no word; nothing where they
+/// are not printed.
+fn told(landed: &Map<String, Value>) -> Option<HashMap<String, String>> {
     landed.get("_airbyte_meta")?;
-    let changes = changes(landed);
-    Some(changes.iter().filter_map(|change| Some(change["field"].as_str()?.to_owned())).collect())
+    let of = |change: &Value| {
+        let word = change["change"].as_str().unwrap_or_default().to_owned();
+        Some((change["field"].as_str()?.to_owned(), word))
+    };
+    Some(changes(landed).iter().filter_map(of).collect())
+}
+
+/// Whether a change that is told of is the one that was made.
+fn is_change(told: &str, sent: &Value, landed: &Value) -> bool {
+    let is_cut = || match (sent.as_str(), landed.as_str()) {
+        (Some(sent), Some(landed)) => sent.starts_with(landed),
+        _ => false,
+    };
+    landed.is_null() || told == "TRUNCATED" && is_cut()
 }
 
 /// The changes in a landed row's `_airbyte_meta`, which may be an object or its text.
@@ -77,23 +94,58 @@ pub fn changes(landed: &Map<String, Value>) -> Vec<Value> {
     meta["changes"].as_array().cloned().unwrap_or_default()
 }
 
+/// A value in the one form that all its spellings share: a moment in UTC, an array or an object
+/// that landed as its JSON, objects without nulls.
+#[must_use]
+pub fn normal(mut value: Value, property: &Value) -> Value {
+    let spelled = match &value {
+        Value::String(text) => match type_of(property) {
+            Type::Moment => Moment::read(text).map(|moment| Value::String(moment.to_string())),
+            Type::TimeOfDay => Moment::of_day(text).map(|time| Value::String(time.to_string())),
+            Type::Array => json::read(text).filter(Value::is_array),
+            Type::Object => json::read(text).filter(Value::is_object),
+            _ => None,
+        },
+        _ => None,
+    };
+    value = spelled.unwrap_or(value);
+    drop_nulls(&mut value);
+    value
+}
+
+/// A column of its own cannot tell null from absent, and neither can a field of a structure.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        _ => {}
+    }
+}
+
 fn field(key: &str, sent: &Value, landed: &Value, schema: &Value, declared: &Declared) -> bool {
+    let property = &schema["properties"][key];
+    let (sent, landed) = (&normal(sent.clone(), property), &normal(landed.clone(), property));
     if json::equal(sent, landed, Numbers::ByValue) {
         return true;
     }
-    let Some(property) = schema["properties"].get(key) else {
+    if property.is_null() {
         let is_closed = schema["properties"].as_object().is_some_and(|all| !all.is_empty());
         return is_closed && landed.is_null();
-    };
+    }
     if !fits(sent, property) {
         return is_text_of(sent, landed, declared);
     }
     match type_of(property) {
-        Type::Boolean => false,
+        Type::Boolean => {
+            sent.as_bool().map(|sent| Value::from(u8::from(sent))).as_ref() == Some(landed)
+        }
         Type::Integer => integer(sent, landed, declared),
         Type::Number => number(sent, landed, declared),
-        Type::Moment => same_moment(sent, landed, false),
-        Type::TimeOfDay => same_moment(sent, landed, true),
+        Type::Moment => same_moment(sent, landed, Moment::read),
+        Type::TimeOfDay => same_moment(sent, landed, Moment::of_day),
         Type::Unknown if landed.is_null() => true,
         Type::Array | Type::Object | Type::Union | Type::Unknown => {
             same_json(sent, landed, declared) || is_json_of(sent, landed, declared)
@@ -126,8 +178,8 @@ fn type_of(property: &Value) -> Type {
     }
     match (property["type"].as_str(), property["format"].as_str()) {
         _ if members.len() > 1 => Type::Union,
-        (Some("string"), Some("date-time")) => Type::Moment,
-        (Some("string"), Some("time")) => Type::TimeOfDay,
+        (Some("string") | None, Some("date-time")) => Type::Moment,
+        (Some("string") | None, Some("time")) => Type::TimeOfDay,
         (Some("string"), _) => Type::Text,
         (Some("boolean"), _) => Type::Boolean,
         (Some("number"), _) if property["airbyte_type"] == "integer" => Type::Integer,
@@ -168,8 +220,8 @@ fn fits(value: &Value, property: &Value) -> bool {
         Type::Boolean => value.is_boolean(),
         Type::Integer => is_whole(value),
         Type::Number => value.is_number(),
-        Type::Moment => value.as_str().is_some_and(|text| moment(text, false).is_some()),
-        Type::TimeOfDay => value.as_str().is_some_and(|text| moment(text, true).is_some()),
+        Type::Moment => value.as_str().is_some_and(|text| Moment::read(text).is_some()),
+        Type::TimeOfDay => value.as_str().is_some_and(|text| Moment::of_day(text).is_some()),
         Type::Array => value.is_array(),
         Type::Object => value.is_object(),
         Type::Union => members(property).iter().any(|member| fits(value, member)),
@@ -190,7 +242,10 @@ fn is_text_of(sent: &Value, landed: &Value, declared: &Declared) -> bool {
 
 fn is_json_of(sent: &Value, landed: &Value, declared: &Declared) -> bool {
     let read = landed.as_str().and_then(json::read);
-    read.is_some_and(|read| same_json(sent, &read, declared))
+    read.is_some_and(|mut read| {
+        drop_nulls(&mut read);
+        same_json(sent, &read, declared)
+    })
 }
 
 /// Whether two values are equal, with numbers as a destination may keep them.
@@ -256,62 +311,10 @@ fn same_double(sent: &Value, landed: &Value) -> bool {
 }
 
 /// Whether both name the same moment, or time of day, to the microsecond: rounded or cut off.
-fn same_moment(sent: &Value, landed: &Value, of_day: bool) -> bool {
-    let read = |value: &Value| moment(value.as_str()?, of_day);
+fn same_moment(sent: &Value, landed: &Value, read: fn(&str) -> Option<Moment>) -> bool {
+    let read = |value: &Value| read(value.as_str()?);
     let (Some(sent), Some(landed)) = (read(sent), read(landed)) else { return false };
     sent.is_zoned == landed.is_zoned && sent.nanos.abs_diff(landed.nanos) < 1000
-}
-
-/// A moment as it is compared: of all that have a zone, or of all that have none.
-struct Moment {
-    /// Since 1970 in UTC, or since midnight; without a zone, as if it were UTC.
-    nanos: i128,
-    is_zoned: bool,
-}
-
-/// Reads a moment, or a time of day. Years before the first are told by ` BC`.
-fn moment(text: &str, of_day: bool) -> Option<Moment> {
-    const DAY: i128 = 86_400_000_000_000;
-    let (text, is_before) = match text.strip_suffix(" BC") {
-        Some(text) => (text, true),
-        None => (text, false),
-    };
-    let clock = text.find(':')?;
-    let zone = text[clock..].find(['Z', 'z', '+', '-']).map(|at| clock + at);
-    let (local, zone) = text.split_at(zone.unwrap_or(text.len()));
-    let since_start = if of_day {
-        let time: jiff::civil::Time = local.parse().ok()?;
-        time.duration_since(jiff::civil::Time::midnight())
-    } else {
-        let mut at: jiff::civil::DateTime = local.parse().ok()?;
-        if is_before {
-            at = at.with().year(1 - at.year()).build().ok()?;
-        }
-        at.duration_since(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0))
-    };
-    let offset = i128::from(offset(zone)?) * 1_000_000_000;
-    let nanos = since_start.as_nanos() - offset;
-    let nanos = if of_day { nanos.rem_euclid(DAY) } else { nanos };
-    Some(Moment { nanos, is_zoned: !zone.is_empty() })
-}
-
-/// How many seconds a zone is before UTC: `Z`, `+05:30`, `+0530`, `+05`; none is as UTC.
-fn offset(zone: &str) -> Option<i64> {
-    if zone.is_empty() || zone.eq_ignore_ascii_case("z") {
-        return Some(0);
-    }
-    let (sign, digits) = match zone.split_at_checked(1)? {
-        ("+", digits) => (1, digits),
-        ("-", digits) => (-1, digits),
-        _ => return None,
-    };
-    let digits = digits.replace(':', "");
-    let (hours, rest) = digits.split_at_checked(2)?;
-    let (minutes, seconds) = rest.split_at_checked(2).unwrap_or((rest, ""));
-    let read = |part: &str| if part.is_empty() { Some(0) } else { part.parse::<u8>().ok() };
-    let seconds = [hours, minutes, seconds].map(|part| read(part).map(i64::from));
-    let [hours, minutes, seconds] = seconds;
-    Some(sign * (hours? * 3600 + minutes? * 60 + seconds?))
 }
 
 #[cfg(test)]

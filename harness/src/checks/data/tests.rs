@@ -78,7 +78,7 @@ fn each_check_passes_fails_and_stays_out_of_it() {
         ("data-lost", "pass", &[(ADD, &[A, C], &[C, A])]),
         (
             "data-lost",
-            "fail: a record has not landed; 2 rows had to be there, 1 are",
+            "fail: a record has not landed (2 rows wanted, 1 found)",
             &[(ADD, &[A, C], &[A])],
         ),
         ("data-lost", "elsewhere", &[(ADD, &[], &[])]),
@@ -187,7 +187,7 @@ fn a_flood_is_cut_short_and_what_was_told_is_not_told_again() {
     let seen = see(&evidence, &member, &facts());
     let Some(Verdict::Fail(findings)) = judge(Kind::Lost, &seen, &facts()) else { panic!() };
     assert_eq!(findings.len(), TOLD);
-    assert!(findings[2].message.contains("(and 6 more); 9 rows had to be there, 0 are"));
+    assert!(findings[2].message.contains("(and 6 more) (9 rows wanted, 0 found)"));
     assert_eq!(findings[0].evidence, r#"wanted {"id":0}; found nothing"#);
     assert!(findings.iter().all(|finding| finding.launch == Some(0)));
 }

@@ -13,6 +13,7 @@ fn what_a_type_allows_is_allowed_and_nothing_else() {
     let number = json!({"type": ["number", "null"]});
     let moment = json!({"type": "string", "format": "date-time"});
     let object = json!({"type": "object"});
+    let boolean = json!({"type": "boolean"});
     let union = json!({"type": ["string", "integer"]});
     let unknown = json!({"type": "potato"});
     let old = json!({"$ref": "WellKnownTypes.json#/definitions/Integer"});
@@ -50,6 +51,14 @@ fn what_a_type_allows_is_allowed_and_nothing_else() {
         (&moment, r#""2026-01-01T01:00:00+01:00""#, r#""2026-01-01T01:00:00Z""#, &[], false),
         (&object, r#"{"a":[1]}"#, r#""{\"a\":[1.0]}""#, &[], true),
         (&object, r#"{"a":[1]}"#, "null", &[], false),
+        (&object, r#"{"a":{"b":null},"c":[null]}"#, r#"{"a":{},"c":[null]}"#, &[], true),
+        (&object, r#"{"a":1}"#, r#""{\"a\":1,\"b\":null}""#, &[], true),
+        (&object, r#"{"c":[null]}"#, r#"{"c":[]}"#, &[], false),
+        (&object, r#"{"a":1,"b":2}"#, r#"{"a":1,"b":null}"#, &[], false),
+        (&boolean, "true", "1", &[], true),
+        (&boolean, "false", "0", &[], true),
+        (&boolean, "true", "0", &[], false),
+        (&boolean, "true", r#""1""#, &[], false),
         (&union, "1", r#""1""#, &[], true),
         (&unknown, "[1]", "null", &[], true),
     ];
@@ -159,6 +168,14 @@ fn what_became_null_has_to_be_told() {
         &schema,
         &declared
     ));
+    // A text may be cut, where it is told: at its end, and no other way.
+    let cut = |word: &str, text: &str| {
+        let changes = format!(r#"{{"changes":[{{"field":"v","change":"{word}"}}]}}"#);
+        let landed = format!(r#"{{"v":"{text}","_airbyte_meta":{changes}}}"#);
+        same_enough(r#"{"v":"xyz"}"#, &landed, &schema, &declared)
+    };
+    assert!(cut("TRUNCATED", "xy") && cut("TRUNCATED", ""));
+    assert!(!cut("TRUNCATED", "yz") && !cut("NULLED", "xy"));
     // It counts for a value of the wrong type as well, as soon as it is printed.
     let wrong = r#"{"_airbyte_meta":{"changes":[]}}"#;
     assert!(!same_enough(r#"{"v":1}"#, wrong, &schema, &declared));
