@@ -159,6 +159,14 @@ pub enum Trouble {
 }
 
 impl Report {
+    /// Whether no rule was seen to be kept, and none to be broken.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        use Outcome::{Inconclusive, NotApplicable, NotSelected};
+        let says_nothing = |outcome| matches!(outcome, Inconclusive | NotApplicable | NotSelected);
+        self.results.iter().all(|row| says_nothing(row.outcome))
+    }
+
     /// The rows that fail the run.
     pub fn failures(&self) -> impl Iterator<Item = &Row> {
         self.results.iter().filter(|row| {

@@ -194,7 +194,7 @@ fn settle(
             let mut row = row(check, scenario, Outcome::Failed, None);
             if findings.len() > MOST_FINDINGS {
                 let all = findings.len();
-                row.why = Some(format!("the first {MOST_FINDINGS} of {all} findings"));
+                row.why = Some(format!("{all} findings in all, of which {MOST_FINDINGS} are kept"));
             }
             row.findings = findings
                 .into_iter()

@@ -82,6 +82,23 @@ fn a_subject_that_does_nothing_is_no_success() {
 }
 
 #[test]
+fn a_run_that_saw_nothing_calls_nobody_conformant() {
+    let bench = Bench::new();
+    // It is no image, so that nothing of an image can be seen.
+    let ended = reference(&bench, &["--run", "image-labels"]);
+    ended.says(4, &["nothing was seen"]);
+    assert!(!ended.stdout.contains("\nconformant"));
+}
+
+#[test]
+fn what_a_destination_has_no_notion_of_is_not_applicable() {
+    let bench = Bench::new();
+    let ended = reference(&bench, &["--no-namespaces", "--run", "namespaces"]);
+    ended.says(0, &["conformant in all that was seen", "(--no-namespaces)"]);
+    assert_eq!(outcomes(&bench.report())["namespace-ignored"], BTreeSet::from(["not-applicable"]));
+}
+
+#[test]
 fn without_a_readback_data_is_not_judged() {
     let bench = Bench::new();
     let ended = bench.run(&["--command", REFERENCE, "--report-json", "report.json"]);

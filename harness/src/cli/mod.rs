@@ -33,7 +33,7 @@ Examples:
 
 Exit codes:
   0 conformant · 1 a rule was broken · 2 usage or configuration ·
-  3 the subject could not be run · 4 nothing selected · 70 a bug of ours";
+  3 the subject could not be run · 4 nothing selected, or nothing seen · 70 a bug of ours";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -90,6 +90,7 @@ impl Exit {
             _ if report.failures().next().is_some() => Self::Broken,
             Some(Trouble::Readback(_) | Trouble::Evidence(_)) => Self::Usage,
             Some(Trouble::Interrupted) => Self::Subject,
+            None if report.is_silent() => Self::Nothing,
             None => Self::Conformant,
         }
     }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::target::Target;
 use super::{Exit, complain, image};
 use crate::checks::find;
+use crate::checks::state_time::PLATFORM_WAITS_S;
 use crate::config::{self, ConfigFile, Plan, PlanError, Selection};
 use crate::event::Report;
 use crate::protocol::Operation;
@@ -80,10 +81,10 @@ pub struct Args {
     /// The destination knows no namespaces: streams are told apart by name
     #[arg(long)]
     no_namespaces: bool,
-    /// Run only checks and scenarios of these names
+    /// Run only these: a pattern that matches checks selects checks, any other selects scenarios
     #[arg(long = "run", value_name = "GLOB")]
     run: Vec<String>,
-    /// Leave out checks and scenarios of these names
+    /// Leave these out: checks, or else scenarios, as for --run
     #[arg(long, value_name = "GLOB")]
     skip: Vec<String>,
     /// Scenarios of your own, in place of those that come with touchdown
@@ -137,9 +138,6 @@ fn seconds(text: &str) -> Result<f64, String> {
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "it is no number above 0".to_owned())
 }
-
-/// The platform waits this long for an acknowledgement.
-const ACK_WITHIN_S: f64 = 900.0;
 
 /// Carries out a run.
 pub fn run(args: &Args) -> Exit {
@@ -266,7 +264,7 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
         },
         exit_within_s: args.exit_within,
         check_within_s: args.check_within,
-        ack_within_s: args.ack_within.unwrap_or(ACK_WITHIN_S),
+        ack_within_s: args.ack_within.unwrap_or(PLATFORM_WAITS_S),
         out: args.out.clone(),
         folder: folder.path().to_owned(),
         subject,

@@ -231,7 +231,7 @@ fn a_finding_says_where_it_is_and_a_flood_of_them_is_cut() {
     let judged = judge(&[flood], &Facts::default(), &|check| check == "state-invented", &Numbered);
     let row = judged.rows.iter().find(|row| row.check == "state-invented").unwrap();
     assert_eq!(row.findings.len(), MOST_FINDINGS);
-    assert_eq!(row.why.as_deref(), Some("the first 200 of 251 findings"));
+    assert_eq!(row.why.as_deref(), Some("251 findings in all, of which 200 are kept"));
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn failure(row: &Row, to: &mut dyn Write) -> io::Result<()> {
     if row.findings.len() > TOLD {
         let more = row.findings.len() - TOLD;
         match &row.why {
-            Some(why) => writeln!(to, "    … and {more} more ({why})")?,
+            Some(kept) => writeln!(to, "    … and more: {kept}")?,
             None => writeln!(to, "    … and {more} more findings")?,
         }
     }
@@ -158,6 +158,8 @@ fn summary(
         format!("{FAILED}not conformant{FAILED:#}")
     } else if report.trouble.is_some() {
         format!("{FAILED}not settled{FAILED:#}")
+    } else if report.is_silent() {
+        format!("{DOUBT}nothing was seen{DOUBT:#}: no rule was kept or broken before our eyes")
     } else if report.results.iter().any(|row| row.outcome == Outcome::Failed) {
         format!(
             "{PASSED}conformant{PASSED:#}, with rules below `must` broken (--strict fails on `should`)"

@@ -179,6 +179,9 @@ impl Session<'_> {
         if let Some(why) = self.plan.subject.cannot_bear(scenario) {
             return Err(format!("the scenario {} {why}", scenario.id));
         }
+        if scenario.default_namespace && !self.plan.names.namespaces {
+            return Err("the destination knows no namespaces (--no-namespaces)".to_owned());
+        }
         let Some(fitted) = scenario.fitted(|mode| self.offers(mode)) else {
             let streams = scenario.syncs.iter().flat_map(|sync| &sync.streams.streams);
             let mut modes = streams.map(|stream| stream.destination_sync_mode);

@@ -37,13 +37,30 @@ fn a_state_that_comes_before_it_was_sent_is_no_echo() {
     ));
 }
 
+/// An input that was held between these moments, in seconds.
+fn held(began: u64, ended: u64) -> Gate {
+    let (began, ended) = (began * 1_000_000, ended * 1_000_000);
+    Gate { began, ended, states_sent: 1, states_back: 0, stdout_bytes: 0, mid_line: false }
+}
+
 #[test]
-fn starving_is_judged_only_where_there_was_time() {
-    let facts = Facts { ack_within_s: 1.0, ..Facts::default() };
-    let judge = |came: &[u64], closed| ack_starved(&launch(&[0], came, closed, vec![]), &facts);
-    assert!(matches!(judge(&[900_000], 900_000), Verdict::Inconclusive(_)));
-    assert_eq!(judge(&[900_000], 3_000_000), Verdict::Pass);
-    assert!(matches!(judge(&[3_000_001], 3_000_000), Verdict::Fail(_)));
+fn starving_is_judged_only_where_the_input_was_held() {
+    let facts = Facts { ack_within_s: 5.0, ..Facts::default() };
+    let s = |seconds: u64| seconds * 1_000_000;
+    let judge = |came: u64, gates: &[Gate], closed| {
+        ack_starved(&launch(&[0], &[s(came)], s(closed), gates.to_vec()), &facts)
+    };
+    // It came before the input was held, or in a short hold; or the input was never held.
+    assert_eq!(judge(3, &[held(1, 3)], 9), Verdict::Pass);
+    assert!(matches!(judge(1, &[held(2, 3)], 9), Verdict::Inconclusive(_)));
+    assert!(matches!(judge(6, &[held(1, 2)], 9), Verdict::Inconclusive(_)));
+    assert!(matches!(judge(60, &[], 60), Verdict::Inconclusive(_)));
+    assert!(matches!(judge(9, &[held(1, 7)], 8), Verdict::Fail(_)));
+    // Busy with what came for longer than the platform waits.
+    assert!(matches!(judge(901, &[], 1000), Verdict::Fail(_)));
+    assert_eq!(judge(899, &[], 1000), Verdict::Pass);
+    let own = Facts { ack_within_s: 2000.0, ..Facts::default() };
+    assert_eq!(ack_starved(&launch(&[0], &[s(901)], s(1000), vec![]), &own), Verdict::Pass);
 }
 
 fn gate(states_sent: u64, states_back: u64, bytes: u64, mid_line: bool) -> Gate {
@@ -77,9 +94,9 @@ fn a_buffer_of_whole_lines_shows_in_its_bursts() {
 #[test]
 fn without_evidence_of_time_nothing_is_said() {
     let facts = Facts { ack_within_s: 1.0, ..Facts::default() };
-    let silent = || launch(&[5], &[], 3_000_000, vec![]);
+    let silent = || launch(&[5], &[], 3_000_000, vec![held(1, 3)]);
     assert!(matches!(before_input(&silent(), &facts), Verdict::Inconclusive(_)));
-    assert_eq!(not_flushed(&silent(), &facts), Verdict::Elsewhere);
+    assert_eq!(not_flushed(&launch(&[5], &[], 9, vec![]), &facts), Verdict::Elsewhere);
     let mut open = silent();
     open.transcript.end.stdin_closed = None;
     assert!(matches!(ack_starved(&open, &facts), Verdict::Inconclusive(_)));
@@ -101,7 +118,7 @@ fn a_state_that_was_never_written_cannot_come_back() {
 #[test]
 fn the_longest_wait_is_told() {
     let facts = Facts { ack_within_s: 1.0, ..Facts::default() };
-    let late = launch(&[0, 1_500_000], &[2_900_000, 2_950_000], 3_000_000, vec![]);
+    let late = launch(&[0, 1_500_000], &[2_900_000, 2_950_000], 3_000_000, vec![held(0, 3)]);
     let Verdict::Fail(findings) = ack_starved(&late, &facts) else { panic!() };
     assert_eq!(findings.len(), 1);
     assert!(findings[0].message.starts_with("a state of s (id 1) had waited 2.9 s"));
