@@ -360,15 +360,34 @@ mod tests {
             // The second is later, although its text is lower.
             ("at", r#""2026-01-01T01:00:00+02:00""#, r#""2026-01-01T00:00:00Z""#),
             ("at", "null", r#""0001-01-01T00:00:00Z""#),
+            // Where no moment is declared it is a text like any other.
+            ("c", r#""2026-01-01T00:00:00Z""#, r#""2026-01-01T01:00:00+02:00""#),
         ] {
             let row = |value| format!(r#"{{"id":1,"{cursor}":{value}}}"#);
             let (low, high) = (row(low), row(high));
             let stream = dedup_by(Some(cursor));
             // Neither the order of arrival nor the time of emission counts.
-            for rows in [[(1, &*low), (2, &*high)], [(2, &*high), (9, &*low)]] {
-                assert_eq!(left(&stream, &[&rows]), [&*high], "{rows:?}");
-                assert_eq!(left(&stream, &[&rows[..1], &rows[1..]]), [&*high], "{rows:?}");
+            let (low, high) = (&*low, &*high);
+            for rows in [[(1, low), (2, high)], [(2, high), (9, low)], [(9, low), (2, high)]] {
+                assert_eq!(left(&stream, &[&rows]), [high], "{rows:?}");
+                assert_eq!(left(&stream, &[&rows[..1], &rows[1..]]), [high], "{rows:?}");
             }
+        }
+    }
+
+    #[test]
+    fn the_rows_of_a_recipe_belong_to_its_stream() {
+        let line = |of: &str| {
+            let recipe = format!(r#"{{"stream":{{"name":"{of}"}},"records":3,"state_every":0}}"#);
+            Step::Bulk(serde_json::from_str(&recipe).unwrap())
+        };
+        let streams = serde_json::json!({"streams": [{"stream": {"name": "s", "json_schema": {}},
+            "destination_sync_mode": "append"}]});
+        let catalog: Catalog = serde_json::from_value(streams).unwrap();
+        let stream = catalog.streams[0].descriptor();
+        for (of, rows) in [("s", 3), ("t", 0)] {
+            let steps = [line(of)];
+            assert_eq!(expected(&stream, &[(&catalog, &steps)]).rows().count(), rows);
         }
     }
 

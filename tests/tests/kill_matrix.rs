@@ -120,7 +120,6 @@ fn the_faultless_reference_fails_none() {
             "spec-normalization-without-dbt",
             "spec-oauth-path",
             "spec-type-list",
-            "state-ack-starved",
         ]
     );
 }
