@@ -191,3 +191,37 @@ fn a_flood_is_cut_short_and_what_was_told_is_not_told_again() {
     assert_eq!(findings[0].evidence, r#"wanted {"id":0}; found nothing"#);
     assert!(findings.iter().all(|finding| finding.launch == Some(0)));
 }
+
+#[test]
+fn what_can_show_at_a_place_is_laid_down() {
+    use Kind::{
+        Altered, AppendReplaced, DedupKept, DeleteIgnored, Duplicated, Invented, Lost,
+        NeighbourTouched, NotIdempotent, OverwriteKept, WrongWinner,
+    };
+    let none: &[&str] = &[];
+    let table: &[(&[Sync], &[Kind])] = &[
+        (&[("append", none, none)], &[Invented]),
+        (&[("append", &[A], none)], &[Lost, Duplicated, Altered, Invented]),
+        (
+            &[("append", &[A], none), ("append", &[C], none)],
+            &[Lost, Duplicated, Altered, Invented, AppendReplaced],
+        ),
+        (&[("append", &[A], none), ("none", none, none)], &[Altered, NeighbourTouched]),
+        (&[("append", none, none), ("none", none, none)], &[]),
+        (&[("overwrite", &[A], none)], &[Lost, Duplicated, Altered, Invented]),
+        (
+            &[("overwrite", &[A], none), ("overwrite", &[C], none)],
+            &[Lost, Duplicated, Altered, Invented, OverwriteKept],
+        ),
+        (&[("append_dedup", &[A], none)], &[Lost, Altered, Invented]),
+        (&[("append_dedup", &[A, B], none)], &[Lost, Altered, Invented, DedupKept, WrongWinner]),
+        (&[("append_dedup", &[A, A], none)], &[Lost, Altered, Invented, NotIdempotent]),
+        (&[("append_dedup", &[A, D], none)], &[Invented, DeleteIgnored]),
+        (&[("append", &[A, A], none)], &[Lost, Duplicated, Altered, Invented]),
+    ];
+    for (syncs, wanted) in table {
+        let (evidence, member) = evidence(syncs);
+        let seen = see(&evidence, &member, &facts());
+        assert_eq!(&seen.last().unwrap().shows, wanted, "{syncs:?}");
+    }
+}
