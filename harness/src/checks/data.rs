@@ -330,7 +330,7 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
                 Kind::NotIdempotent => "a record delivered again has landed again",
             };
             let more = if nth + 1 == TOLD && more > 0 {
-                format!(" (and {more} more)")
+                format!("; {more} more like it")
             } else {
                 String::new()
             };
@@ -341,7 +341,7 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
                 ""
             };
             let message = format!(
-                "{}, after sync {}: {what}{more}{hint} ({wanted} rows wanted, {found} found)",
+                "{}, after sync {}: {what}{hint} ({wanted} rows wanted, {found} found{more})",
                 seen.stream,
                 seen.sync + 1
             );

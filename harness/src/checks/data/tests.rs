@@ -187,7 +187,8 @@ fn a_flood_is_cut_short_and_what_was_told_is_not_told_again() {
     let seen = see(&evidence, &member, &facts());
     let Some(Verdict::Fail(findings)) = judge(Kind::Lost, &seen, &facts()) else { panic!() };
     assert_eq!(findings.len(), TOLD);
-    assert!(findings[2].message.contains("(and 6 more) (9 rows wanted, 0 found)"));
+    assert!(findings[2].message.contains("(9 rows wanted, 0 found; 6 more like it)"));
+    assert!(findings[..2].iter().all(|finding| !finding.message.contains("more")));
     assert_eq!(findings[0].evidence, r#"wanted {"id":0}; found nothing"#);
     assert!(findings.iter().all(|finding| finding.launch == Some(0)));
 }
@@ -224,4 +225,13 @@ fn what_can_show_at_a_place_is_laid_down() {
         let seen = see(&evidence, &member, &facts());
         assert_eq!(&seen.last().unwrap().shows, wanted, "{syncs:?}");
     }
+}
+
+#[test]
+fn what_is_told_in_full_has_no_rest() {
+    let (evidence, member) = evidence(&[("append", &[A, B, C], &[])]);
+    let seen = see(&evidence, &member, &facts());
+    let Some(Verdict::Fail(findings)) = judge(Kind::Lost, &seen, &facts()) else { panic!() };
+    assert_eq!(findings.len(), TOLD);
+    assert!(findings.iter().all(|finding| !finding.message.contains("more")));
 }
