@@ -19,19 +19,21 @@ const CLOSE_LOOK: usize = 1000;
 struct Row<'a> {
     text: String,
     canonical: String,
+    /// Its fields, each in its normal form: a key within an object is found in its JSON as well.
+    value: Value,
     version: Option<Version<'a>>,
 }
 
-impl Row<'_> {
-    /// Its fields, each in its normal form: a key within an object is found in its JSON as well.
-    fn value(&self) -> Value {
-        json::read(&self.canonical).unwrap_or(Value::Null)
+impl<'a> Row<'a> {
+    fn new(text: String, canonical: String, version: Option<Version<'a>>) -> Self {
+        let value = json::read(&canonical).unwrap_or(Value::Null);
+        Self { text, canonical, value, version }
     }
 
-    /// The same, with texts that say a number read as that number: two rows that are alike but for
+    /// Its fields, with texts that say a number read as that number: two rows that are alike but for
     /// it are one, altered.
     fn loose(&self) -> Value {
-        let mut value = self.value();
+        let mut value = self.value.clone();
         loosen(&mut value);
         value
     }
@@ -75,7 +77,7 @@ pub fn close_look(
         if missing.len() < CLOSE_LOOK
             && suspect(&canonical).is_some_and(|hash| tally.take_missing(hash))
         {
-            missing.push(Row { text: row.into_owned(), canonical, version: Some(version) });
+            missing.push(Row::new(row.into_owned(), canonical, Some(version)));
         }
     }
     let primary_key = &place.configured.primary_key;
@@ -85,8 +87,7 @@ pub fn close_look(
     let (mut extra, mut others): (Vec<Row>, Vec<Row>) = Default::default();
     each_landed(&mut |row, canonical, hash| {
         if tally.take_extra(hash) {
-            let text = row.to_owned();
-            let row = Row { text, canonical, version: None };
+            let row = Row::new(row.to_owned(), canonical, None);
             if extra.len() < CLOSE_LOOK && missing_keys.contains(&key(&row)) {
                 extra.push(row);
             } else if others.len() < CLOSE_LOOK {
@@ -167,7 +168,7 @@ impl Sorter<'_> {
                     Some(Reason::Replaced) => replaced,
                     // A soft delete keeps the row, marked as deleted: once.
                     Some(Reason::Deleted)
-                        if model::is_delete(&row.value()) && marked.insert(self.key(&row)) =>
+                        if model::is_delete(&row.value) && marked.insert(self.key(&row)) =>
                     {
                         continue;
                     }
@@ -184,8 +185,9 @@ impl Sorter<'_> {
             };
             // A row that had to go may also have kept the one out that was to take its place.
             let keeps_out = is_dedup && kind == replaced;
+            let key = self.key(&row);
             let winner = (kind == Kind::WrongWinner || keeps_out)
-                .then(|| take(&mut missing, |other| self.key(other) == self.key(&row)))
+                .then(|| take(&mut missing, |other| self.key(other) == key))
                 .flatten();
             differences.push(Difference {
                 kind,
@@ -221,7 +223,7 @@ impl Sorter<'_> {
     }
 
     fn key(&self, row: &Row) -> String {
-        model::key(&row.value(), &self.place.configured.primary_key)
+        model::key(&row.value, &self.place.configured.primary_key)
     }
 
     /// The missing row that an unknown one most likely was: that of the same primary key, or the
