@@ -104,17 +104,7 @@ fn a_closed_stdout_is_a_failure() {
 #[test]
 fn a_full_disk_is_told_and_nothing_lost_is_acknowledged() {
     let bench = Bench::new();
-    bench.put("catalog.json", &json!({"streams": catalog()}).to_string());
-    let script = "trap '' XFSZ; ulimit -f 600; exec \"$@\"";
-    let mut child = std::process::Command::new("sh")
-        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_reference-destination"), "write"])
-        .args(["--config", "config.json", "--catalog", "catalog.json"])
-        .current_dir(bench.folder.path())
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = bench.start_on_a_full_disk(&catalog());
     let long = format!(r#"{{"v":"{}"}}"#, "x".repeat(2000));
     let lines: Vec<_> =
         (1..=5000).flat_map(|id| [record("s", id, &long), state("s", id)]).collect();

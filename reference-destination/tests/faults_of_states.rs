@@ -212,18 +212,7 @@ fn a_lock_is_on_the_whole_database() {
 #[test]
 fn errors_of_the_database_are_warnings() {
     let bench = Bench::faulty("ignore-commit-errors");
-    bench.put("catalog.json", &json!({"streams": catalog()}).to_string());
-    let script = "trap '' XFSZ; ulimit -f 600; exec \"$@\"";
-    let mut child = std::process::Command::new("sh")
-        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_reference-destination"), "write"])
-        .args(["--fault", "ignore-commit-errors"])
-        .args(["--config", "config.json", "--catalog", "catalog.json"])
-        .current_dir(bench.folder.path())
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = bench.start_on_a_full_disk(&catalog());
     let mut stdin = child.stdin.take().unwrap();
     let writer = thread::spawn(move || {
         let long = format!(r#"{{"v":"{}"}}"#, "x".repeat(2000));

@@ -113,6 +113,23 @@ impl Bench {
         command.args(["--catalog", "catalog.json"]).stdin(Stdio::piped()).spawn().unwrap()
     }
 
+    /// A write whose files may not grow beyond 600 blocks.
+    pub fn start_on_a_full_disk(&self, streams: &[Value]) -> Child {
+        self.put("catalog.json", &json!({"streams": streams}).to_string());
+        let write = self.command("write");
+        Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 600; exec \"$@\"", "sh"])
+            .arg(write.get_program())
+            .args(write.get_args())
+            .args(["--catalog", "catalog.json"])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     pub fn write_bytes(&self, streams: &[Value], input: &[u8]) -> Run {
         let mut child = self.start(streams);
         // A destination that refuses stops reading, which is no failure of the test.
