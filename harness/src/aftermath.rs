@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::bounds::{Bounds, Breach, Due};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Facts};
 use crate::protocol::message::Descriptor;
 
 /// What had landed after each launch.
@@ -44,11 +44,12 @@ pub struct Stream {
 impl Aftermath {
     /// Holds all that was read back in a trial against its bounds.
     #[must_use]
-    pub fn of(evidence: &Evidence) -> Self {
+    pub fn of(evidence: &Evidence, facts: &Facts) -> Self {
         let after = |nth: usize| {
             let mut after = After::default();
             for landed in &evidence.launches[nth].landed {
-                let Some(bounds) = Bounds::after(&landed.stream, &evidence.launches[..=nth]) else {
+                let launches = &evidence.launches[..=nth];
+                let Some(bounds) = Bounds::after(&landed.stream, launches, &facts.declared) else {
                     continue;
                 };
                 let acknowledged = |by| {
@@ -128,7 +129,7 @@ mod tests {
             record_of("a", two)
         );
         let then = format!("< {}\n| a {one}\n| a {two}", record_of("a", two));
-        let aftermath = Aftermath::of(&broken(&[killed, then.clone()]));
+        let aftermath = Aftermath::of(&broken(&[killed, then.clone()]), &Facts::default());
         let [first, second] = &aftermath.after[..] else { panic!("{aftermath:?}") };
         let missing: Vec<_> = first.missing().map(|(_, row, due)| (row, due.launch())).collect();
         assert_eq!(missing, [(one, 0)]);
@@ -140,11 +141,12 @@ mod tests {
         assert_eq!((&of.acknowledged[..], &of.sent[..]), (&[1, 0][..], &[0, 1][..]));
         assert_eq!(of.present, [0]);
         // What could not be read is told, and the other streams are held all the same.
-        let aftermath = Aftermath::of(&broken(&[format!("{then}\n|! b no such table")]));
+        let aftermath =
+            Aftermath::of(&broken(&[format!("{then}\n|! b no such table")]), &Facts::default());
         assert_eq!(aftermath.after[0].unread.as_deref(), Some("b: no such table"));
         assert!(aftermath.after[0].stream(&stream("a")).is_some());
         // Without a read-back nothing is known.
-        let aftermath = Aftermath::of(&broken(&["! killed".to_owned()]));
+        let aftermath = Aftermath::of(&broken(&["! killed".to_owned()]), &Facts::default());
         assert!(aftermath.after[0].streams.is_empty() && aftermath.after[0].unread.is_none());
     }
 }

@@ -19,16 +19,18 @@
 //! Rows are known by a hash: what is sent is there already, and is not kept once more. The few that
 //! break their bounds are looked up again.
 
+mod alike;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
-use serde_json::Value;
 
-use crate::compare;
+use crate::compare::{self, Types};
 use crate::evidence::{Launch, Rows};
 use crate::model::{self, Input};
 use crate::protocol::catalog::{ConfiguredStream, SyncMode};
 use crate::protocol::message::{Descriptor, StateKind};
+use crate::scenario::capability::Declared;
 use crate::scenario::{SentBody, Step};
 
 /// Why a row has to be there.
@@ -152,7 +154,9 @@ pub struct Held {
 pub struct Bounds<'a> {
     stream: &'a Descriptor,
     launches: &'a [Launch],
-    schema: &'a Value,
+    configured: &'a ConfiguredStream,
+    declared: &'a Declared,
+    types: Types<'a>,
     /// By the rows' fingerprints.
     rows: IndexMap<u64, Bound>,
 }
@@ -162,11 +166,16 @@ impl<'a> Bounds<'a> {
     /// in no catalog; or it is deduplicated, and the last launch did not succeed, or what was lost
     /// before was not sent again.
     #[must_use]
-    pub fn after(stream: &'a Descriptor, launches: &'a [Launch]) -> Option<Self> {
+    pub fn after(
+        stream: &'a Descriptor,
+        launches: &'a [Launch],
+        declared: &'a Declared,
+    ) -> Option<Self> {
         let last = launches.last()?;
         let configured = launches.iter().rev().find_map(|launch| launch.streams.find(stream))?;
-        let schema = &configured.stream.json_schema;
-        let mut bounds = Self { stream, launches, schema, rows: IndexMap::new() };
+        let types = Types::of(&configured.stream.json_schema);
+        let rows = IndexMap::new();
+        let mut bounds = Self { stream, launches, configured, declared, types, rows };
         if configured.destination_sync_mode != SyncMode::AppendDedup {
             for (nth, launch) in launches.iter().enumerate() {
                 if let Some(configured) = launch.streams.find(stream) {
@@ -183,7 +192,7 @@ impl<'a> Bounds<'a> {
         self.remove_replaced(launch, configured);
         let generation = configured.generation_id.unwrap_or(0);
         each_record(launch, &configured.descriptor(), |row, acknowledged, is_written| {
-            let Ok(print) = compare::fingerprint(row, self.schema) else { return };
+            let Ok(print) = compare::fingerprint(row, &self.types) else { return };
             let due = match acknowledged {
                 _ if succeeded => Some(Due::Sent { launch: nth }),
                 Some(by) => Some(Due::Acknowledged { launch: nth, by }),
@@ -231,7 +240,7 @@ impl<'a> Bounds<'a> {
                     Some(by) => Some(Due::Acknowledged { launch: nth, by }),
                     None => None,
                 };
-                if let Ok(print) = compare::fingerprint(row, self.schema) {
+                if let Ok(print) = compare::fingerprint(row, &self.types) {
                     let last = dues.entry(print).or_default();
                     *last = due.or(*last);
                 }
@@ -244,12 +253,12 @@ impl<'a> Bounds<'a> {
             launches.iter().map(|launch| (&launch.streams, launch.steps.as_slice())).collect();
         let expected = model::expected(stream, &syncs);
         for (row, _) in expected.rows() {
-            let Ok(print) = compare::fingerprint(&row, self.schema) else { continue };
+            let Ok(print) = compare::fingerprint(&row, &self.types) else { continue };
             let due = dues.get(&print).copied().flatten();
             self.rows.insert(print, Bound::of(1, due));
         }
         for gone in &expected.gone {
-            if let Ok(print) = compare::fingerprint(gone.data, self.schema) {
+            if let Ok(print) = compare::fingerprint(gone.data, &self.types) {
                 self.rows.entry(print).or_insert_with(|| Bound::of(0, None));
             }
         }
@@ -266,7 +275,7 @@ impl<'a> Bounds<'a> {
     pub fn hold(&self, landed: &Rows) -> Result<Held, String> {
         let mut found: HashMap<u64, u32> = HashMap::new();
         let mut broken = None;
-        let read = landed.for_each(|row| match compare::fingerprint(row, self.schema) {
+        let read = landed.for_each(|row| match compare::fingerprint(row, &self.types) {
             Ok(print) => *found.entry(print).or_default() += 1,
             Err(why) => broken = broken.take().or(Some(why)),
         });
@@ -274,6 +283,7 @@ impl<'a> Bounds<'a> {
         if let Some(why) = broken {
             return Err(why);
         }
+        alike::settle(self, &mut found, landed)?;
         let mut held = Held::default();
         let mut off = Vec::new();
         for (print, bound) in &self.rows {
@@ -304,7 +314,7 @@ impl<'a> Bounds<'a> {
         let mut texts = HashMap::new();
         for launch in self.launches.iter().filter(|_| !prints.is_empty()) {
             each_record(launch, self.stream, |row, _, _| {
-                if let Ok(print) = compare::fingerprint(row, self.schema)
+                if let Ok(print) = compare::fingerprint(row, &self.types)
                     && prints.contains(&print)
                 {
                     texts.entry(print).or_insert_with(|| row.to_owned());
@@ -319,10 +329,10 @@ impl<'a> Bounds<'a> {
         let mut rows = BTreeSet::new();
         if !prints.is_empty() {
             let read = landed.for_each(|row| {
-                if compare::fingerprint(row, self.schema)
+                if compare::fingerprint(row, &self.types)
                     .is_ok_and(|print| prints.contains_key(&print))
                 {
-                    rows.extend(compare::canonical(row, self.schema));
+                    rows.extend(compare::canonical(row, &self.types));
                 }
             });
             read.map_err(|error| error.to_string())?;

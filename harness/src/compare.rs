@@ -6,8 +6,11 @@
 
 mod close_look;
 pub mod fields;
+mod first;
 mod moment;
 mod tally;
+mod twins;
+mod types;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,6 +25,10 @@ use crate::protocol::catalog::{ConfiguredStream, SyncMode};
 use crate::protocol::json;
 use crate::scenario::capability::Declared;
 use close_look::close_look;
+pub use first::First;
+pub use twins::Twins;
+use types::Type;
+pub use types::Types;
 
 /// The kinds of difference, each the matter of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,7 +143,7 @@ impl Place<'_> {
     }
 }
 
-/// The differences of one stream, the first thousand of them.
+/// The differences of one stream.
 #[derive(Debug, Default)]
 pub struct Comparison {
     /// The differences.
@@ -145,6 +152,8 @@ pub struct Comparison {
     pub wanted: u64,
     /// How many are.
     pub found: u64,
+    /// Whether so many rows differ that only the first were looked at one by one.
+    pub is_cut: bool,
 }
 
 const BUCKETS: usize = 4096;
@@ -157,18 +166,18 @@ struct Bucket {
 
 /// Compares a stream's landed rows with the model's. The error says why they cannot be compared.
 pub fn compare(expected: &Expected, landed: &Rows, place: &Place) -> Result<Comparison, String> {
-    let schema = &place.configured.stream.json_schema;
+    let types = &Types::of(&place.configured.stream.json_schema);
     let mut buckets = vec![Bucket::default(); BUCKETS];
     let mut comparison = Comparison::default();
     for (row, _) in expected.rows() {
-        let hash = hash(&canonical(&row, schema)?);
+        let hash = hash(&canonical(&row, types)?);
         let bucket = &mut buckets[hash.0];
         bucket.rows += 1;
         bucket.sum = bucket.sum.wrapping_add(hash.1);
         comparison.wanted += 1;
     }
     let mut broken = None;
-    let read = landed.for_each(|row| match canonical(row, schema) {
+    let read = landed.for_each(|row| match canonical(row, types) {
         Ok(text) => {
             let hash = hash(&text);
             let bucket = &mut buckets[hash.0];
@@ -183,12 +192,14 @@ pub fn compare(expected: &Expected, landed: &Rows, place: &Place) -> Result<Comp
         return Err(broken);
     }
     if buckets.iter().any(|bucket| *bucket != Bucket::default()) {
-        comparison.differences = close_look(expected, landed, place, &buckets)?;
+        close_look(expected, landed, place, &buckets, &mut comparison)?;
     }
     Ok(comparison)
 }
 
-fn hash(text: &str) -> (usize, u64) {
+/// A text's bucket, and the number that it is known by.
+#[must_use]
+pub fn hash(text: &str) -> (usize, u64) {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     let first = hasher.finish();
@@ -197,8 +208,8 @@ fn hash(text: &str) -> (usize, u64) {
 }
 
 /// The number that rows of one canonical text share. The error says why it is no row.
-pub fn fingerprint(row: &str, schema: &Value) -> Result<u64, String> {
-    canonical(row, schema).map(|text| hash(&text).1)
+pub fn fingerprint(row: &str, types: &Types) -> Result<u64, String> {
+    canonical(row, types).map(|text| hash(&text).1)
 }
 
 /// A row's text for comparison: without the destination's own columns and without nulls, since a
@@ -206,7 +217,7 @@ pub fn fingerprint(row: &str, schema: &Value) -> Result<u64, String> {
 ///
 /// Rows come by the million, so only values that can be written in several ways are taken apart.
 /// The error says why it is no row.
-pub fn canonical(row: &str, schema: &Value) -> Result<String, String> {
+pub fn canonical(row: &str, types: &Types) -> Result<String, String> {
     let broken = |error: serde_json::Error| {
         let row = shorten(row);
         if error.is_data() {
@@ -225,24 +236,19 @@ pub fn canonical(row: &str, schema: &Value) -> Result<String, String> {
         text.push(if text.is_empty() { '{' } else { ',' });
         json::write_canonical(&Value::String(key.to_string()), &mut text);
         text.push(':');
-        let property = &schema["properties"][&*key];
+        let kind = types.of_field(&key);
+        let is_timed = matches!(kind, Type::Moment | Type::TimeOfDay);
         let is_plain = value.starts_with('"') && !value.contains('\\');
-        if is_plain && !value.starts_with("\"{") && !value.starts_with("\"[") && !is_timed(property)
-        {
+        if is_plain && !value.starts_with("\"{") && !value.starts_with("\"[") && !is_timed {
             text.push_str(value);
             continue;
         }
         let value =
             json::read(value).ok_or_else(|| format!("a row cannot be read: {}", shorten(row)))?;
-        json::write_canonical(&fields::normal(value, property), &mut text);
+        json::write_canonical(&fields::normal(value, kind), &mut text);
     }
     text.push_str(if text.is_empty() { "{}" } else { "}" });
     Ok(text)
-}
-
-/// Whether a property's values are moments, or times of day.
-fn is_timed(property: &Value) -> bool {
-    property["format"] == "date-time" || property["format"] == "time"
 }
 
 fn shorten(text: &str) -> String {

@@ -85,7 +85,7 @@ impl<'a> View<'a> {
         Self {
             evidence,
             seen: members.map(|member| data::see(evidence, member, facts)).collect(),
-            aftermath: breaks.then(|| Aftermath::of(evidence)),
+            aftermath: breaks.then(|| Aftermath::of(evidence, facts)),
         }
     }
 

@@ -302,7 +302,7 @@ pub fn scene_verdict_beside(
     let evidence = Evidence { members: vec![member.clone()], ..evidence };
     let breaks = evidence.purpose == Purpose::WriteBroken;
     let seen = if breaks { Vec::new() } else { data::see(&evidence, &member, facts) };
-    let aftermath = breaks.then(|| Aftermath::of(&evidence));
+    let aftermath = breaks.then(|| Aftermath::of(&evidence, facts));
     match check.judge {
         Judge::Landed(kind) => data::judge(kind, &seen, facts).unwrap_or(Verdict::Elsewhere),
         Judge::Scenario { claims, judge } => {
@@ -395,10 +395,10 @@ pub fn judge_trial(id: &str, evidence: &Evidence, facts: &Facts) -> Verdict {
     let check = checks::find(id).unwrap();
     let see = || data::see(evidence, &evidence.members[0], facts);
     match check.judge {
-        Judge::Aftermath(judge) => judge(evidence, &Aftermath::of(evidence), facts),
+        Judge::Aftermath(judge) => judge(evidence, &Aftermath::of(evidence, facts), facts),
         Judge::Scenario { claims, judge } => {
             let (member, seen, common) = (&evidence.members[0], see(), Common::default());
-            let aftermath = Aftermath::of(evidence);
+            let aftermath = Aftermath::of(evidence, facts);
             let aftermath = Some(&aftermath);
             judge(
                 &Scene { evidence, member, seen: &seen, claims, common: &common, aftermath },

@@ -10,7 +10,7 @@ fn stream() -> Descriptor {
 /// that ends by a kill unless it says otherwise.
 fn breaches(launches: &[Launch], landed: &[&str]) -> Vec<Breach> {
     let rows = Rows::Lines(landed.iter().map(ToString::to_string).collect());
-    Bounds::after(&stream(), launches).unwrap().hold(&rows).unwrap().breaches
+    Bounds::after(&stream(), launches, &Declared::default()).unwrap().hold(&rows).unwrap().breaches
 }
 
 const KILLED: &str = "! signal 9";
@@ -113,7 +113,8 @@ fn a_row_of_an_older_generation_may_read_as_a_new_one() {
     assert_eq!(breaches(&resumed(), &[ONE, ONE, ONE]), [kept]);
     // It says of no launch that rows of it are there which it has removed.
     let rows = Rows::Lines(vec![ONE.to_owned()]);
-    let held = Bounds::after(&stream(), &resumed()).unwrap().hold(&rows).unwrap();
+    let held =
+        Bounds::after(&stream(), &resumed(), &Declared::default()).unwrap().hold(&rows).unwrap();
     assert_eq!(held.present, [1].into());
 }
 
@@ -189,7 +190,8 @@ fn a_deduplicated_stream_is_told_once_a_sync_has_succeeded() {
     };
     let came = format!("> {}\n{KILLED}", state(1, "a", r#"{"n":0}"#));
     let killed = || dedup(&[1, 2], &came);
-    let is_told = |launches: &[Launch]| Bounds::after(&stream(), launches).is_some();
+    let is_told =
+        |launches: &[Launch]| Bounds::after(&stream(), launches, &Declared::default()).is_some();
     assert!(!is_told(&[killed()]));
     assert!(!is_told(&[dedup(&[1], "~ stop\n! exit 0")]));
     // The second record was never sent again: it may be there or not.
@@ -218,10 +220,12 @@ fn a_deduplicated_stream_is_told_once_a_sync_has_succeeded() {
 #[test]
 fn of_what_cannot_be_told_nothing_is_said() {
     let nowhere = Descriptor { name: "c".to_owned(), namespace: None };
-    assert!(Bounds::after(&nowhere, &[write("")]).is_none());
-    assert!(Bounds::after(&stream(), &[]).is_none());
+    assert!(Bounds::after(&nowhere, &[write("")], &Declared::default()).is_none());
+    assert!(Bounds::after(&stream(), &[], &Declared::default()).is_none());
     let rows = Rows::Lines(vec!["no row".to_owned()]);
-    assert!(Bounds::after(&stream(), &[write("")]).unwrap().hold(&rows).is_err());
+    assert!(
+        Bounds::after(&stream(), &[write("")], &Declared::default()).unwrap().hold(&rows).is_err()
+    );
 }
 
 #[test]
@@ -229,7 +233,83 @@ fn reasons_are_counted() {
     let script = sent(&[("a", 1), ("a", 2), ("a", 3)], &[1]);
     let killed = write(&format!("{script}\n> {}\n{KILLED}", state(1, "a", r#"{"n":1}"#)));
     let (stream, launches) = (stream(), [killed, write(&sent(&[("a", 3), ("a", 4)], &[]))]);
-    let bounds = Bounds::after(&stream, &launches).unwrap();
+    let declared = Declared::default();
+    let bounds = Bounds::after(&stream, &launches, &declared).unwrap();
     assert_eq!(bounds.due(|due| matches!(due, Due::Acknowledged { launch: 0, .. })), 2);
     assert_eq!(bounds.due(|due| due == Due::Sent { launch: 1 }), 2);
+}
+
+/// Launches whose stream `a` has these properties.
+fn typed(
+    launches: impl IntoIterator<Item = Launch>,
+    properties: &serde_json::Value,
+) -> Vec<Launch> {
+    let mut launches: Vec<Launch> = launches.into_iter().collect();
+    for configured in launches.iter_mut().flat_map(|launch| &mut launch.streams.streams) {
+        configured.stream.json_schema = serde_json::json!({"properties": properties});
+    }
+    launches
+}
+
+#[test]
+fn a_row_may_be_there_in_another_form() {
+    let properties = serde_json::json!({
+        "at": {"type": "string", "format": "date-time"},
+        "flag": {"type": "boolean"},
+        "n": {"type": "integer"},
+        "u": {"type": ["string", "integer"]},
+    });
+    let held = |rows: &[&str], landed: &[&str], declared: &[&str]| {
+        let lines: Vec<_> = rows.iter().map(|row| format!("< {}", record_of("a", row))).collect();
+        let state = state(1, "a", "{}");
+        // The last is not acknowledged.
+        let (last, first) = lines.split_last().unwrap();
+        let script = format!("{}\n< {state}\n{last}\n> {state}\n{KILLED}", first.join("\n"));
+        let launches = typed([write(&script)], &properties);
+        let declared = Declared::parse(declared.iter().copied()).unwrap();
+        let rows = Rows::Lines(landed.iter().map(ToString::to_string).collect());
+        Bounds::after(&stream(), &launches, &declared).unwrap().hold(&rows).unwrap().breaches
+    };
+    let end = r#"{"end":1}"#;
+    for (sent, landed, declared, is_same) in [
+        (r#"{"flag":true}"#, r#"{"flag":1}"#, &[][..], true),
+        (r#"{"flag":true}"#, r#"{"flag":0}"#, &[], false),
+        (
+            r#"{"at":"2026-01-01T00:00:00.1234567Z"}"#,
+            r#"{"at":"2026-01-01 00:00:00.123456+00"}"#,
+            &[],
+            true,
+        ),
+        (r#"{"n":9007199254740993}"#, r#"{"n":9007199254740992}"#, &["integers=double"], true),
+        (r#"{"n":9007199254740993}"#, r#"{"n":9007199254740992}"#, &[], false),
+        (r#"{"u":1,"v":"x"}"#, r#"{"u":"1","v":"x"}"#, &[], true),
+        (r#"{"u":1,"v":"x"}"#, r#"{"u":"1","v":"y"}"#, &[], false),
+    ] {
+        let acknowledged = held(&[sent, end], &[landed], declared);
+        assert_eq!(acknowledged.is_empty(), is_same, "{landed}: {acknowledged:?}");
+        let not = held(&[end, sent], &[end, landed], declared);
+        assert_eq!(not.is_empty(), is_same, "{landed}: {not:?}");
+        // Once, and not once more.
+        assert_ne!(held(&[sent, end], &[landed, landed], declared), []);
+    }
+    assert_eq!(held(&[r#"{"flag":true}"#, end], &[], &[]).len(), 1);
+}
+
+#[test]
+fn too_many_rows_in_another_form_settle_nothing() {
+    let properties = serde_json::json!({"u": {"type": ["string", "integer"]}});
+    let rows: Vec<_> = (0..20_001).map(|nth| format!(r#"{{"u":{nth}}}"#)).collect();
+    let texts: Vec<_> = (0..20_001).map(|nth| format!(r#"{{"u":"{nth}"}}"#)).collect();
+    let lines: Vec<_> = rows.iter().map(|row| format!("< {}", record_of("a", row))).collect();
+    let declared = Declared::default();
+    let launches = typed([write(&lines.join("\n"))], &properties);
+    let hold = |landed: &[String]| {
+        let rows = Rows::Lines(landed.to_vec());
+        let held = Bounds::after(&stream(), &launches, &declared).unwrap().hold(&rows);
+        held.map(|held| held.breaches.len())
+    };
+    assert_eq!(hold(&rows), Ok(0));
+    assert!(hold(&texts).unwrap_err().contains("20000 rows or more differ"));
+    // Those that are lost without any other in their place are lost.
+    assert_eq!(hold(&rows[..1]), Ok(20_000));
 }

@@ -265,7 +265,7 @@ pub fn judge(kind: Kind, seen: &[Seen], facts: &Facts) -> Option<Verdict> {
     }
     let mut told: HashSet<(&Descriptor, Option<&str>, Option<&str>)> = HashSet::new();
     let mut findings = Vec::new();
-    let mut doubt = None;
+    let (mut doubt, mut cut) = (None, None);
     let mut settled = false;
     for one in seen {
         match &one.result {
@@ -279,6 +279,15 @@ pub fn judge(kind: Kind, seen: &[Seen], facts: &Facts) -> Option<Verdict> {
             }
             Ok(comparison) => {
                 settled |= one.shows.contains(&kind);
+                if comparison.is_cut && one.shows.contains(&kind) {
+                    cut = Some(format!(
+                        "{}, after sync {}: too many rows differ to look at each ({} wanted, {} found)",
+                        one.stream,
+                        one.sync + 1,
+                        comparison.wanted,
+                        comparison.found
+                    ));
+                }
                 // What was wrong after an earlier sync is not told again after a later one.
                 let new: Vec<_> = comparison
                     .differences
@@ -290,7 +299,7 @@ pub fn judge(kind: Kind, seen: &[Seen], facts: &Facts) -> Option<Verdict> {
             }
         }
     }
-    match (findings.is_empty(), settled, doubt) {
+    match (findings.is_empty(), settled && cut.is_none(), cut.or(doubt)) {
         (false, _, _) => Some(Verdict::Fail(findings)),
         (true, true, _) => Some(Verdict::Pass),
         (true, false, Some(why)) => Some(Verdict::Inconclusive(why)),

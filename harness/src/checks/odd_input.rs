@@ -45,7 +45,7 @@ pub const CHECKS: &[Check] = &[
         level: Level::Must,
         since: "0.1.0",
         summary: "a field outside the schema does not fail the sync",
-        platform: "fails each sync once the source has a new column",
+        platform: "fails each sync, or loses values, once the source has a new column",
         docs: include_str!("docs/write-extra-field.md"),
         proved_by: "refuse-extra-fields",
         companions: &[],

@@ -5,37 +5,32 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::first::First;
 use super::tally::Tally;
-use super::{Bucket, Difference, Kind, Place, canonical, fields, hash, loosen};
+use super::twins::Twins;
+use super::types::Types;
+use super::{Bucket, Comparison, Difference, Kind, Place, canonical, fields, hash};
 use crate::evidence::Rows;
 use crate::model::{self, Expected, Gone, Reason, Version};
 use crate::protocol::catalog::SyncMode;
 use crate::protocol::json;
 
-/// Rows of one side that are looked at one by one.
-const CLOSE_LOOK: usize = 1000;
-
 /// A row under the close look.
 struct Row<'a> {
     text: String,
     canonical: String,
-    /// Its fields, each in its normal form: a key within an object is found in its JSON as well.
-    value: Value,
+    /// Its primary key. A key within an object is found in the object's JSON as well.
+    key: String,
     version: Option<Version<'a>>,
 }
 
-impl<'a> Row<'a> {
-    fn new(text: String, canonical: String, version: Option<Version<'a>>) -> Self {
-        let value = json::read(&canonical).unwrap_or(Value::Null);
-        Self { text, canonical, value, version }
+impl Row<'_> {
+    fn bytes(&self) -> usize {
+        self.text.len() + self.canonical.len()
     }
 
-    /// Its fields, with texts that say a number read as that number: two rows that are alike but for
-    /// it are one, altered.
-    fn loose(&self) -> Value {
-        let mut value = self.value.clone();
-        loosen(&mut value);
-        value
+    fn is_delete(&self) -> bool {
+        model::is_delete(&json::read(&self.canonical).unwrap_or(Value::Null))
     }
 }
 
@@ -46,8 +41,14 @@ pub fn close_look(
     landed: &Rows,
     place: &Place,
     buckets: &[Bucket],
-) -> Result<Vec<Difference>, String> {
-    let schema = &place.configured.stream.json_schema;
+    comparison: &mut Comparison,
+) -> Result<(), String> {
+    let types = &Types::of(&place.configured.stream.json_schema);
+    let primary_key = &place.configured.primary_key;
+    let row_of = |text: String, canonical: String, version| {
+        let value = json::read(&canonical).unwrap_or(Value::Null);
+        Row { text, canonical, key: model::key(&value, primary_key), version }
+    };
     let suspect = |canonical: &str| {
         let (bucket, hash) = hash(canonical);
         (buckets[bucket] != Bucket::default()).then_some(hash)
@@ -55,7 +56,7 @@ pub fn close_look(
     let each_landed = |each: &mut dyn FnMut(&str, String, u64)| {
         let read = landed.for_each(|row| {
             // A row that cannot be read was told when all were counted.
-            if let Ok(canonical) = canonical(row, schema)
+            if let Ok(canonical) = canonical(row, types)
                 && let Some(hash) = suspect(&canonical)
             {
                 each(row, canonical, hash);
@@ -65,63 +66,59 @@ pub fn close_look(
     };
     let mut tally = Tally::new();
     for (row, _) in expected.rows() {
-        if let Some(hash) = suspect(&canonical(&row, schema)?) {
+        if let Some(hash) = suspect(&canonical(&row, types)?) {
             tally.add(hash, 1);
         }
     }
     each_landed(&mut |_, _, hash| tally.add(hash, -1))?;
 
-    let mut missing: Vec<Row> = Vec::new();
+    let mut missing = First::default();
     for (row, version) in expected.rows() {
-        let canonical = canonical(&row, schema)?;
-        if missing.len() < CLOSE_LOOK
-            && suspect(&canonical).is_some_and(|hash| tally.take_missing(hash))
-        {
-            missing.push(Row::new(row.into_owned(), canonical, Some(version)));
+        if missing.is_cut {
+            break;
+        }
+        let canonical = canonical(&row, types)?;
+        if suspect(&canonical).is_some_and(|hash| tally.take_missing(hash)) {
+            let row = row_of(row.into_owned(), canonical, Some(version));
+            let bytes = row.bytes();
+            missing.push(row, bytes);
         }
     }
-    let primary_key = &place.configured.primary_key;
-    let key = |row: &Row| model::key(&row.loose(), primary_key);
-    let missing_keys: HashSet<String> = missing.iter().map(key).collect();
+    let missing_keys: HashSet<&str> = missing.rows.iter().map(|row| row.key.as_str()).collect();
     // A row of a missing one's key has precedence: it tells what became of that one.
-    let (mut extra, mut others): (Vec<Row>, Vec<Row>) = Default::default();
+    let (mut extra, mut others) = (First::default(), First::default());
     each_landed(&mut |row, canonical, hash| {
-        if tally.take_extra(hash) {
-            let row = Row::new(row.to_owned(), canonical, None);
-            if extra.len() < CLOSE_LOOK && missing_keys.contains(&key(&row)) {
-                extra.push(row);
-            } else if others.len() < CLOSE_LOOK {
-                others.push(row);
-            }
+        if !(extra.is_cut && others.is_cut) && tally.take_extra(hash) {
+            let row = row_of(row.to_owned(), canonical, None);
+            let side =
+                if missing_keys.contains(row.key.as_str()) { &mut extra } else { &mut others };
+            let bytes = row.bytes();
+            side.push(row, bytes);
         }
     })?;
-    extra.append(&mut others);
+    let is_cut = tally.is_sample() || missing.is_cut || extra.is_cut || others.is_cut;
+    let mut extra = extra.rows;
+    extra.append(&mut others.rows);
+    // Where rows differ on one side alone, none has a twin that could have been passed over.
+    comparison.is_cut = is_cut && !missing.rows.is_empty() && !extra.is_empty();
     let looked_at: HashSet<&str> = extra.iter().map(|row| row.canonical.as_str()).collect();
     let mut known = HashMap::new();
     for (row, version) in expected.rows() {
-        let canonical = canonical(&row, schema)?;
+        let canonical = canonical(&row, types)?;
         if looked_at.contains(canonical.as_str()) {
             known.entry(canonical).or_insert(version);
         }
     }
-    let is_cut = missing.len() == CLOSE_LOOK;
+    let mut missing = missing.rows;
     missing.sort_by(|a, b| a.text.cmp(&b.text));
     let gone = expected
         .gone
         .iter()
-        .filter_map(|gone| Some((canonical(gone.data, schema).ok()?, *gone)))
+        .filter_map(|gone| Some((canonical(gone.data, types).ok()?, *gone)))
         .collect();
-    let sorter = Sorter { place, known, gone, is_cut };
-    let mut differences = sorter.sort(missing, extra);
-    differences.retain(|difference| {
-        match (difference.kind, &difference.wanted, &difference.found) {
-            (Kind::Altered, Some(wanted), Some(found)) => {
-                !fields::same_enough(wanted, found, schema, place.declared)
-            }
-            _ => true,
-        }
-    });
-    Ok(differences)
+    let sorter = Sorter { place, known, gone };
+    comparison.differences = sorter.sort(missing, extra, comparison);
+    Ok(())
 }
 
 /// Sorts rows that differ into kinds.
@@ -131,12 +128,15 @@ struct Sorter<'a> {
     known: HashMap<String, Version<'a>>,
     /// Rows that must not be there any more, by canonical text.
     gone: HashMap<String, Gone<'a>>,
-    /// Whether more rows are missing than are looked at.
-    is_cut: bool,
 }
 
 impl Sorter<'_> {
-    fn sort(&self, mut missing: Vec<Row>, extra: Vec<Row>) -> Vec<Difference> {
+    fn sort(
+        &self,
+        mut missing: Vec<Row>,
+        extra: Vec<Row>,
+        comparison: &Comparison,
+    ) -> Vec<Difference> {
         let mut differences = Vec::new();
         let mut unknown = Vec::new();
         let mut marked = HashSet::new();
@@ -146,7 +146,7 @@ impl Sorter<'_> {
         } else {
             Kind::GenerationKept
         };
-        let missing_keys: HashSet<String> = missing.iter().map(|row| self.key(row)).collect();
+        let missing_keys: HashSet<String> = missing.iter().map(|row| row.key.clone()).collect();
         // A row of this sync that an earlier one sent as well is there twice for either of two
         // reasons; other rows of the earlier sync tell which.
         let is_replaced = |row: &Row| {
@@ -167,15 +167,11 @@ impl Sorter<'_> {
                 match self.gone.get(&row.canonical).map(|gone| gone.reason) {
                     Some(Reason::Replaced) => replaced,
                     // A soft delete keeps the row, marked as deleted: once.
-                    Some(Reason::Deleted)
-                        if model::is_delete(&row.value) && marked.insert(self.key(&row)) =>
-                    {
+                    Some(Reason::Deleted) if row.is_delete() && marked.insert(row.key.clone()) => {
                         continue;
                     }
                     Some(Reason::Deleted) => Kind::DeleteIgnored,
-                    Some(Reason::Outdated) if missing_keys.contains(&self.key(&row)) => {
-                        Kind::WrongWinner
-                    }
+                    Some(Reason::Outdated) if missing_keys.contains(&row.key) => Kind::WrongWinner,
                     Some(Reason::Outdated) => Kind::DedupKept,
                     None => {
                         unknown.push(row);
@@ -185,9 +181,8 @@ impl Sorter<'_> {
             };
             // A row that had to go may also have kept the one out that was to take its place.
             let keeps_out = is_dedup && kind == replaced;
-            let key = self.key(&row);
             let winner = (kind == Kind::WrongWinner || keeps_out)
-                .then(|| take(&mut missing, |other| self.key(other) == key))
+                .then(|| take(&mut missing, |other| other.key == row.key))
                 .flatten();
             differences.push(Difference {
                 kind,
@@ -195,68 +190,66 @@ impl Sorter<'_> {
                 found: Some(row.text),
             });
         }
-        // Taken apart once: each unknown row is held against each that is missing.
-        let mut values: Vec<Value> = missing.iter().map(Row::loose).collect();
-        for row in unknown {
-            let twin = self.twin(&row, &values).map(|at| {
-                values.remove(at);
-                missing.remove(at)
-            });
-            let kind = match twin {
-                Some(_) => Kind::Altered,
-                // Its twin may be among those that were not looked at.
-                None if self.is_cut => continue,
-                None => Kind::Invented,
-            };
-            differences.push(Difference {
-                kind,
-                wanted: twin.map(|twin| twin.text),
-                found: Some(row.text),
-            });
-        }
-        differences.extend(missing.into_iter().map(|row| Difference {
-            kind: self.kind_of_missing(&row),
-            wanted: Some(row.text),
-            found: None,
+        let (pairs, missing, extra) = self.pair(missing, unknown, comparison.is_cut);
+        differences.extend(pairs.into_iter().map(|(wanted, found)| Difference {
+            kind: Kind::Altered,
+            wanted: Some(wanted.text),
+            found: Some(found.text),
+        }));
+        // Where not all were looked at, a twin may be among the others; but that more rows are there
+        // than were sent, or fewer, is certain.
+        let certain = |more: u64, fewer: u64| {
+            let count = usize::try_from(more.saturating_sub(fewer)).unwrap_or(usize::MAX);
+            if comparison.is_cut { count } else { usize::MAX }
+        };
+        let (wanted, found) = (comparison.wanted, comparison.found);
+        differences.extend(extra.into_iter().take(certain(found, wanted)).map(|row| Difference {
+            kind: Kind::Invented,
+            wanted: None,
+            found: Some(row.text),
+        }));
+        differences.extend(missing.into_iter().take(certain(wanted, found)).map(|row| {
+            Difference { kind: self.kind_of_missing(&row), wanted: Some(row.text), found: None }
         }));
         differences
     }
 
-    fn key(&self, row: &Row) -> String {
-        model::key(&row.value, &self.place.configured.primary_key)
-    }
-
-    /// The missing row that an unknown one most likely was: that of the same primary key, or the
-    /// one that shares most fields with it, at least one.
-    fn twin(&self, row: &Row, missing: &[Value]) -> Option<usize> {
-        let primary_key = &self.place.configured.primary_key;
-        let value = row.loose();
-        if !primary_key.is_empty() {
-            let key = model::key(&value, primary_key);
-            let has_key = |other: &Value| model::key(other, primary_key) == key;
-            return missing.iter().position(has_key);
+    /// Rows that landed with other values; and those, missing and extra, that are none of them.
+    /// A row that is the same as one that is missing, but for what a destination may do to values,
+    /// is no difference.
+    fn pair<'r>(
+        &self,
+        missing: Vec<Row<'r>>,
+        extra: Vec<Row<'r>>,
+        is_cut: bool,
+    ) -> (Vec<(Row<'r>, Row<'r>)>, Vec<Row<'r>>, Vec<Row<'r>>) {
+        let Place { configured, declared, .. } = self.place;
+        let canonical = missing.iter().map(|row| row.canonical.as_str());
+        let mut twins = Twins::of(canonical, &configured.primary_key);
+        let mut missing: Vec<Option<Row>> = missing.into_iter().map(Some).collect();
+        let (mut others, mut pairs, mut left) = (Vec::new(), Vec::new(), Vec::new());
+        for row in extra {
+            let is_same = |at: usize| {
+                missing[at].as_ref().is_some_and(|sent: &Row| {
+                    let schema = &configured.stream.json_schema;
+                    fields::same_enough(&sent.text, &row.text, schema, declared)
+                })
+            };
+            match twins.take_same(&row.canonical, is_same) {
+                Some(at) => missing[at] = None,
+                None => others.push(row),
+            }
         }
-        let shared = |other: &Value| {
-            let fields = value.as_object()?;
-            Some(
-                fields
-                    .iter()
-                    .filter(|(key, field)| {
-                        !field.is_null()
-                            && other
-                                .get(key)
-                                .is_some_and(|o| json::equal(o, field, json::Numbers::ByValue))
-                    })
-                    .count(),
-            )
-        };
-        missing
-            .iter()
-            .enumerate()
-            .map(|(at, other)| (shared(other).unwrap_or(0), at))
-            .filter(|(shared, _)| *shared > 0)
-            .max_by_key(|(shared, at)| (*shared, std::cmp::Reverse(*at)))
-            .map(|(_, at)| at)
+        // Without a key, what looks like a twin proves nothing where the real one may be elsewhere.
+        let is_guess = is_cut && configured.primary_key.is_empty();
+        for row in others {
+            let twin = (!is_guess).then(|| twins.take_likely(&row.canonical)).flatten();
+            match twin.and_then(|at| missing[at].take()) {
+                Some(twin) => pairs.push((twin, row)),
+                None => left.push(row),
+            }
+        }
+        (pairs, missing.into_iter().flatten().collect(), left)
     }
 
     fn kind_of_missing(&self, row: &Row) -> Kind {

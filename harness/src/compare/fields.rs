@@ -3,10 +3,10 @@
 //!
 //! | what was sent | what may be there instead |
 //! |---|---|
-//! | any value | null, where `_airbyte_meta.changes` tells of it |
-//! | a text | its beginning, where `_airbyte_meta.changes` tells that it is `TRUNCATED` |
-//! | true, false | 1, 0 |
-//! | a field that the schema does not declare | nothing |
+//! | a value that no table is sure to hold | null, where `_airbyte_meta.changes` tells of it |
+//! | a text that no table is sure to hold | its beginning, where it is told as `TRUNCATED` |
+//! | true, false | 1, 0; not in a union with numbers, nor within a structure |
+//! | a field that the schema does not declare | nothing; its JSON as a text |
 //! | a value that is not of the declared type | its text; null, where no `_airbyte_meta` is printed |
 //! | an array, an object, a union, an unknown type | its JSON as a text |
 //! | a null within an object | nothing, and the other way round |
@@ -16,29 +16,17 @@
 //! | a moment, a time of day | the same in another zone, to the microsecond |
 //! | a text with U+0000 | the text without it, where `nul=dropped` is declared |
 
+mod ordinary;
+
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::moment::Moment;
+use super::types::{Type, fits, is_whole, members, type_of};
 use crate::protocol::json::{self, Numbers};
 use crate::scenario::capability::{Capability, Declared};
-
-/// The types of the data types' documentation, as far as they are treated apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Text,
-    Boolean,
-    Integer,
-    Number,
-    Moment,
-    TimeOfDay,
-    Array,
-    Object,
-    Union,
-    Unknown,
-}
 
 /// Whether a landed row is the row that was sent, but for what a destination may do to values.
 #[must_use]
@@ -51,11 +39,13 @@ pub fn same_enough(sent: &str, landed: &str, schema: &Value, declared: &Declared
     let told = told(&landed);
     let intact = |(key, value): (&String, &Value)| {
         let there = landed.get(key).unwrap_or(&Value::Null);
+        let property = &schema["properties"][key.as_str()];
         let is_told = || match &told {
             Some(told) => told.get(key).is_some_and(|change| is_change(change, value, there)),
-            None => there.is_null() && !fits(value, &schema["properties"][key.as_str()]),
+            None => there.is_null() && !fits(value, property),
         };
-        field(key, value, there, schema, declared) || is_told()
+        field(value, there, schema, property, declared)
+            || !ordinary::is_ordinary(value, property) && is_told()
     };
     let was_sent = |(key, value): (&String, &Value)| {
         value.is_null() || key.starts_with("_airbyte_") || sent.contains_key(key)
@@ -94,18 +84,23 @@ pub fn changes(landed: &Map<String, Value>) -> Vec<Value> {
     meta["changes"].as_array().cloned().unwrap_or_default()
 }
 
-/// A value in the one form that all its spellings share: a moment in UTC, an array or an object
-/// that landed as its JSON, objects without nulls.
+/// A value in the one form that all its spellings share: a moment in UTC, a boolean in place of 1
+/// or 0, an array or an object that landed as its JSON, objects without nulls.
 #[must_use]
-pub fn normal(mut value: Value, property: &Value) -> Value {
-    let spelled = match &value {
-        Value::String(text) => match type_of(property) {
-            Type::Moment => Moment::read(text).map(|moment| Value::String(moment.to_string())),
-            Type::TimeOfDay => Moment::of_day(text).map(|time| Value::String(time.to_string())),
-            Type::Array => json::read(text).filter(Value::is_array),
-            Type::Object => json::read(text).filter(Value::is_object),
-            _ => None,
-        },
+pub fn normal(mut value: Value, kind: Type) -> Value {
+    let spelled = match (kind, &value) {
+        (Type::Moment, Value::String(text)) => {
+            Moment::read(text).map(|moment| Value::String(moment.to_string()))
+        }
+        (Type::TimeOfDay, Value::String(text)) => {
+            Moment::of_day(text).map(|time| Value::String(time.to_string()))
+        }
+        (Type::Array, Value::String(text)) => json::read(text).filter(Value::is_array),
+        (Type::Object, Value::String(text)) => json::read(text).filter(Value::is_object),
+        (Type::Boolean, Value::Number(number)) => [("0", false), ("1", true)]
+            .into_iter()
+            .find(|(digit, _)| json::same_number(number.as_str(), digit, Numbers::ByValue))
+            .map(|(_, value)| Value::Bool(value)),
         _ => None,
     };
     value = spelled.unwrap_or(value);
@@ -125,30 +120,36 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-fn field(key: &str, sent: &Value, landed: &Value, schema: &Value, declared: &Declared) -> bool {
-    let property = &schema["properties"][key];
-    let (sent, landed) = (&normal(sent.clone(), property), &normal(landed.clone(), property));
+fn field(
+    sent: &Value,
+    landed: &Value,
+    schema: &Value,
+    property: &Value,
+    declared: &Declared,
+) -> bool {
+    let kind = type_of(property);
+    let (sent, landed) = (&normal(sent.clone(), kind), &normal(landed.clone(), kind));
     if json::equal(sent, landed, Numbers::ByValue) {
         return true;
     }
-    if property.is_null() {
-        let is_closed = schema["properties"].as_object().is_some_and(|all| !all.is_empty());
-        return is_closed && landed.is_null();
+    if property.is_null() && landed.is_null() {
+        // A schema that declares nothing leaves nothing undeclared.
+        return schema["properties"].as_object().is_some_and(|all| !all.is_empty());
     }
     if !fits(sent, property) {
         return is_text_of(sent, landed, declared);
     }
-    match type_of(property) {
-        Type::Boolean => {
-            sent.as_bool().map(|sent| Value::from(u8::from(sent))).as_ref() == Some(landed)
-        }
+    match kind {
+        Type::Boolean => false,
         Type::Integer => integer(sent, landed, declared),
         Type::Number => number(sent, landed, declared),
         Type::Moment => same_moment(sent, landed, Moment::read),
         Type::TimeOfDay => same_moment(sent, landed, Moment::of_day),
         Type::Unknown if landed.is_null() => true,
         Type::Array | Type::Object | Type::Union | Type::Unknown => {
-            same_json(sent, landed, declared) || is_json_of(sent, landed, declared)
+            same_json(sent, landed, declared)
+                || is_json_of(sent, landed, declared)
+                || is_number_of(sent, landed, property)
         }
         Type::Text => {
             let without = |text: &str| text.replace('\0', "");
@@ -158,80 +159,14 @@ fn field(key: &str, sent: &Value, landed: &Value, schema: &Value, declared: &Dec
     }
 }
 
-fn type_of(property: &Value) -> Type {
-    if let Some(reference) = property["$ref"].as_str() {
-        return match reference.rsplit('/').next().unwrap_or_default() {
-            "String" | "BinaryData" | "Date" => Type::Text,
-            "Boolean" => Type::Boolean,
-            "Integer" => Type::Integer,
-            "Number" => Type::Number,
-            "TimestampWithTimezone" | "TimestampWithoutTimezone" => Type::Moment,
-            "TimeWithTimezone" | "TimeWithoutTimezone" => Type::TimeOfDay,
-            _ => Type::Unknown,
-        };
-    }
-    let members = members(property);
-    if let [one] = members.as_slice()
-        && one != property
-    {
-        return type_of(one);
-    }
-    match (property["type"].as_str(), property["format"].as_str()) {
-        _ if members.len() > 1 => Type::Union,
-        (Some("string") | None, Some("date-time")) => Type::Moment,
-        (Some("string") | None, Some("time")) => Type::TimeOfDay,
-        (Some("string"), _) => Type::Text,
-        (Some("boolean"), _) => Type::Boolean,
-        (Some("number"), _) if property["airbyte_type"] == "integer" => Type::Integer,
-        (Some("integer"), _) => Type::Integer,
-        (Some("number"), _) => Type::Number,
-        (Some("array"), _) => Type::Array,
-        (Some("object"), _) => Type::Object,
-        _ => Type::Unknown,
-    }
-}
-
-/// The schemas that a value of this schema may have, but for null: one, if it is no union.
-fn members(property: &Value) -> Vec<Value> {
-    let is_null = |schema: &Value| schema["type"] == "null";
-    if let Value::Array(types) = &property["type"] {
-        let mut members = Vec::new();
-        for one in types {
-            let mut member = property.clone();
-            member["type"] = one.clone();
-            members.push(member);
-        }
-        members.retain(|member| !is_null(member));
-        return members;
-    }
-    let variants = property["oneOf"].as_array().or_else(|| property["anyOf"].as_array());
-    match variants {
-        Some(variants) if property["type"].is_null() => {
-            variants.iter().filter(|variant| !is_null(variant)).cloned().collect()
-        }
-        _ => vec![property.clone()],
-    }
-}
-
-/// Whether a value is of the declared type.
-fn fits(value: &Value, property: &Value) -> bool {
-    match type_of(property) {
-        Type::Text => value.is_string(),
-        Type::Boolean => value.is_boolean(),
-        Type::Integer => is_whole(value),
-        Type::Number => value.is_number(),
-        Type::Moment => value.as_str().is_some_and(|text| Moment::read(text).is_some()),
-        Type::TimeOfDay => value.as_str().is_some_and(|text| Moment::of_day(text).is_some()),
-        Type::Array => value.is_array(),
-        Type::Object => value.is_object(),
-        Type::Union => members(property).iter().any(|member| fits(value, member)),
-        Type::Unknown => true,
-    }
-}
-
-fn is_whole(value: &Value) -> bool {
-    let canonical = value.as_number().map(|number| json::canonical_number(number.as_str()));
-    canonical.is_some_and(|canonical| !canonical.contains("e-"))
+/// Whether a boolean landed as the number that many databases keep in its place, where that cannot
+/// be taken for another value of the column.
+fn is_number_of(sent: &Value, landed: &Value, property: &Value) -> bool {
+    let has_numbers = || {
+        let is_number = |member| matches!(type_of(member), Type::Integer | Type::Number);
+        members(property).iter().any(is_number)
+    };
+    sent.is_boolean() && normal(landed.clone(), Type::Boolean) == *sent && !has_numbers()
 }
 
 /// Whether a text says a value: as it would be printed, or as JSON.

@@ -51,6 +51,11 @@ impl Tally {
         self.take(hash, -1)
     }
 
+    /// Whether only a part of all rows was looked at.
+    pub fn is_sample(&self) -> bool {
+        self.one_in > 1
+    }
+
     fn take(&mut self, hash: u64, sign: i64) -> bool {
         let Some(count) = self.counts.get_mut(&hash) else {
             return false;

@@ -235,3 +235,25 @@ fn what_is_told_in_full_has_no_rest() {
     assert_eq!(findings.len(), TOLD);
     assert!(findings.iter().all(|finding| !finding.message.contains("more")));
 }
+
+#[test]
+fn what_was_not_looked_at_is_in_doubt() {
+    let rows = |from: u32, f: &dyn Fn(u32) -> String| (from..20_100).map(f).collect::<Vec<_>>();
+    let sent = rows(0, &|n| format!(r#"{{"u":{n}}}"#));
+    let as_texts = |from| rows(from, &|n| format!(r#"{{"u":"{n}"}}"#));
+    let verdict = |landed: &[String]| {
+        let (sent, landed): (Vec<_>, Vec<_>) = (
+            sent.iter().map(String::as_str).collect(),
+            landed.iter().map(String::as_str).collect(),
+        );
+        let (mut evidence, member) = evidence(&[("append", &sent, &landed)]);
+        evidence.launches[0].streams.streams[0].stream.json_schema =
+            serde_json::json!({"properties": {"u": {"type": ["string", "integer"]}}});
+        let seen = see(&evidence, &member, &facts());
+        judge(Kind::Lost, &seen, &facts()).unwrap()
+    };
+    assert_verdict("all there", "pass", &verdict(&sent));
+    let in_doubt = "inconclusive: too many rows differ to look at each (20100 wanted";
+    assert_verdict("all spelled", in_doubt, &verdict(&as_texts(0)));
+    assert_verdict("none there", "fail", &verdict(&[]));
+}
