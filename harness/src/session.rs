@@ -113,6 +113,10 @@ impl Session<'_> {
         }
         self.secrets();
         let scenarios = self.fit();
+        let mut selected = checks::all().filter(|check| self.plan.selection.check(check.id));
+        if selected.all(|check| self.inapplicable(check).is_some()) {
+            return Ok(None);
+        }
         let mut jobs = self.jobs(&scenarios)?;
         if let Some(trouble) = self.look_around_check(&mut jobs) {
             return Ok(Some(trouble));
@@ -379,20 +383,33 @@ impl Session<'_> {
         })
     }
 
+    /// Why a check does not apply, as far as that is known once the spec is.
+    fn inapplicable(&self, check: &Check) -> Option<String> {
+        if check.on == [Purpose::Image] && self.plan.subject.image().is_none() {
+            return Some("the destination is no image".to_owned());
+        }
+        let left_out = self.left_out_for(check).map(|left_out| left_out.why.clone());
+        let unlisted = || {
+            let checks::Judge::Landed(kind) = check.judge else { return None };
+            let mode = kind.mode().filter(|mode| !self.offers(*mode))?;
+            Some(format!("the spec does not list the sync mode {}", mode.name()))
+        };
+        left_out.or_else(unlisted)
+    }
+
     fn explain_gap(&self, row: &mut Row) {
         let Some(check) = checks::find(&row.check) else {
             return;
         };
+        if let Some(why) = self.inapplicable(check) {
+            row.outcome = Outcome::NotApplicable;
+            row.why = Some(why);
+            return;
+        }
         let looks_at = |purpose| check.on.contains(&purpose);
         let only = |operation| check.on.iter().all(|on| on.operation() == operation);
         row.why = Some(if self.plan.config.is_none() && !only(Operation::Spec) {
             "no --config was given, so only spec was run".to_owned()
-        } else if check.on == [Purpose::Image] && self.plan.subject.image().is_none() {
-            row.outcome = Outcome::NotApplicable;
-            "the destination is no image".to_owned()
-        } else if let Some(left_out) = self.left_out_for(check) {
-            row.outcome = Outcome::NotApplicable;
-            left_out.why.clone()
         } else if check.on == [Purpose::CheckSparse] {
             row.outcome = Outcome::NotApplicable;
             "no config that points nowhere has something optional to leave out".to_owned()
@@ -405,12 +422,6 @@ impl Session<'_> {
             "give --unreachable-config FILE: it fits the spec and points nowhere".to_owned()
         } else if looks_at(Purpose::CheckInvalid) && !looks_at(Purpose::CheckWorking) {
             "no config could be made that violates the spec".to_owned()
-        } else if let checks::Judge::Landed(kind) = check.judge
-            && let Some(mode) = kind.mode()
-            && !self.offers(mode)
-        {
-            row.outcome = Outcome::NotApplicable;
-            format!("the spec does not list the sync mode {}", mode.name())
         } else {
             "no launch of this run could show it".to_owned()
         });

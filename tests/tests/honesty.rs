@@ -88,6 +88,8 @@ fn a_run_that_saw_nothing_calls_nobody_conformant() {
     let ended = reference(&bench, &["--run", "image-labels"]);
     ended.says(4, &["nothing was seen"]);
     assert!(!ended.stdout.contains("\nconformant"));
+    // The spec, twice, says all that there is to know.
+    assert_eq!(bench.report()["launches"], 2);
 }
 
 #[test]
