@@ -76,8 +76,12 @@ fn split(text: &str) -> Option<(&str, &str)> {
 }
 
 /// How long a zone is before UTC, in nanoseconds: `Z`, `UTC`, `+05:30`, `+0530`, `+05`; none is as
-/// UTC.
+/// UTC. Go adds the zone's name, `+0100 CET`, and Java `+01:00[Europe/Paris]`.
 fn offset(zone: &str) -> Option<i128> {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphabetic());
+    let named = zone.split_once(' ').filter(|(_, name)| is_name(name));
+    let named = named.or_else(|| zone.strip_suffix(']').and_then(|zone| zone.split_once('[')));
+    let zone = named.map_or(zone, |(zone, _)| zone);
     if ["", "z", "utc", "gmt"].iter().any(|utc| zone.eq_ignore_ascii_case(utc)) {
         return Some(0);
     }
@@ -106,6 +110,9 @@ mod tests {
             ("2026-01-15 08:30:00 +00:00", "2026-01-15T08:30:00Z"),
             ("2026-01-15 08:30:00 UTC", "2026-01-15T08:30:00Z"),
             ("2026-01-15 08:30:00.000 Z", "2026-01-15T08:30:00Z"),
+            ("2026-01-15 09:30:00 +0100 CET", "2026-01-15T08:30:00Z"),
+            ("2026-01-15 08:30:00.5 +0000 UTC", "2026-01-15T08:30:00.5Z"),
+            ("2026-01-15T09:30+01:00[Europe/Paris]", "2026-01-15T08:30:00Z"),
             ("2026-01-15T08:30:00.1230", "2026-01-15T08:30:00.123"),
             ("9999-12-31T23:59:59.999999+00", "9999-12-31T23:59:59.999999Z"),
             ("0044-03-15 12:00:00+00 BC", "-000043-03-15T12:00:00Z"),
@@ -115,7 +122,14 @@ mod tests {
             assert_eq!(Moment::read(wanted), Some(moment));
         }
         assert!(Moment::read("9999-12-31T23:59:59-14:00").unwrap().to_string().ends_with("1970Z"));
-        for text in ["", "12:30", "noon", "2026-01-15", "2026-01-15T08:30:00 Europe/Paris"] {
+        for text in [
+            "",
+            "12:30",
+            "noon",
+            "2026-01-15",
+            "2026-01-15T08:30:00 Europe/Paris",
+            "2026-01-15T08:30:00 CET",
+        ] {
             assert_eq!(Moment::read(text), None, "{text}");
         }
     }
