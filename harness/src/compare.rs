@@ -9,6 +9,7 @@ pub mod fields;
 mod first;
 mod moment;
 mod tally;
+pub mod traits;
 mod twins;
 mod types;
 
@@ -26,7 +27,6 @@ use crate::protocol::json;
 use crate::scenario::capability::Declared;
 use close_look::close_look;
 pub use first::First;
-pub use twins::Twins;
 use types::Type;
 pub use types::Types;
 

@@ -1,16 +1,20 @@
 //! Rows that landed in another form than they were sent in, as a destination may store them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::{Bounds, each_record};
-use crate::compare::{self, First, Twins, fields};
+use super::{Bound, Bounds, each_record};
+use crate::compare::{self, First, fields, traits};
 use crate::evidence::Rows;
 
-/// A row, and what it is known by.
-struct Row {
+/// Rows without a like that are held against every row that is absent.
+const HELD: usize = 64;
+
+/// A row that is there and was not sent, as it is spelled.
+struct Stranger {
     print: u64,
     text: String,
-    canonical: String,
+    /// What it is known by, in any spelling; in order.
+    traits: Vec<u64>,
 }
 
 /// Counts each row that is the same as one that was sent, but for what a destination may do to
@@ -19,64 +23,79 @@ pub fn settle(bounds: &Bounds, found: &mut HashMap<u64, u32>, landed: &Rows) -> 
     if found.keys().all(|print| bounds.rows.contains_key(print)) {
         return Ok(());
     }
-    let row_of = |text: &str| {
-        let canonical = compare::canonical(text, &bounds.types).ok()?;
-        Some(Row { print: compare::hash(&canonical).1, text: text.to_owned(), canonical })
-    };
-    let mut strangers = First::default();
-    let read = landed.for_each(|row| {
-        if let Some(row) = row_of(row).filter(|row| !bounds.rows.contains_key(&row.print)) {
-            let bytes = row.text.len() + row.canonical.len();
-            strangers.push(row, bytes);
-        }
-    });
-    read.map_err(|error| error.to_string())?;
-    let absent = absent(bounds, found, row_of);
-    let mut twins = Twins::of(absent.rows.iter().map(|row| row.canonical.as_str()), &[]);
-    let mut is_settled = !strangers.is_cut;
-    for row in &strangers.rows {
+    let strangers = strangers(bounds, landed)?;
+    let same = |sent: &str, stranger: &Stranger| {
         let schema = &bounds.configured.stream.json_schema;
-        let is_same = |at: usize| {
-            fields::same_enough(&absent.rows[at].text, &row.text, schema, bounds.declared)
-        };
-        match twins.take_same(&row.canonical, is_same) {
-            Some(at) => {
-                *found.entry(absent.rows[at].print).or_default() += 1;
-                found.entry(row.print).and_modify(|count| *count -= 1);
-            }
-            // What it was sent as may be among those that were not looked at.
-            None => is_settled &= !absent.is_cut,
-        }
+        fields::same_enough(sent, &stranger.text, schema, bounds.declared)
+    };
+    // Most are the like of a row by all that they are known by.
+    let mut by_traits: HashMap<&[u64], Vec<&Stranger>> = HashMap::new();
+    for stranger in &strangers.rows {
+        by_traits.entry(&stranger.traits).or_default().push(stranger);
     }
+    each_absent(bounds, found, |sent, traits| {
+        let likes = by_traits.get_mut(traits)?;
+        let at = likes.iter().position(|stranger| same(sent, stranger))?;
+        Some(likes.swap_remove(at).print)
+    });
+    // Others lack something, or differ in it.
+    let mut left: Vec<&Stranger> = by_traits.into_values().flatten().collect();
+    left.sort_by(|a, b| a.text.cmp(&b.text));
+    let passed_over = left.len().saturating_sub(HELD);
+    left.truncate(HELD);
+    let held = left.len();
+    each_absent(bounds, found, |sent, traits| {
+        let is_near = |stranger: &Stranger| {
+            let strange = stranger.traits.iter().filter(|one| traits.binary_search(one).is_err());
+            strange.take(2).count() < 2
+        };
+        let at = left.iter().position(|stranger| is_near(stranger) && same(sent, stranger))?;
+        Some(left.swap_remove(at).print)
+    });
     found.retain(|_, count| *count > 0);
+    // Where none was the like of a row, there is no reason to think so of those that were not tried.
+    let untried = passed_over > 0 && left.len() < held
+        || strangers.is_cut && left.len() + passed_over < strangers.rows.len();
     let count = strangers.rows.len();
-    is_settled.then_some(()).ok_or_else(|| {
-        format!("{count} rows or more differ from what was sent: too many to look at each")
+    (!untried).then_some(()).ok_or_else(|| {
+        format!("{count} rows or more are spelled in another way than they were sent: too many")
     })
 }
 
-/// The rows that were sent and may be there more often than they are, each as often.
-fn absent(
+/// The rows that are there and were not sent, the first of them.
+fn strangers(bounds: &Bounds, landed: &Rows) -> Result<First<Stranger>, String> {
+    let mut strangers = First::default();
+    let read = landed.for_each(|row| {
+        let Ok(canonical) = compare::canonical(row, &bounds.types) else { return };
+        let print = compare::hash(&canonical).1;
+        if !strangers.is_cut && !bounds.rows.contains_key(&print) {
+            let stranger = Stranger { print, text: row.to_owned(), traits: traits::of(&canonical) };
+            strangers.push(stranger, row.len());
+        }
+    });
+    read.map_err(|error| error.to_string())?;
+    Ok(strangers)
+}
+
+/// Calls `take` with each row that was sent and may be there once more, and what it is known by; it
+/// gives the number of the row that this one is there as.
+fn each_absent(
     bounds: &Bounds,
-    found: &HashMap<u64, u32>,
-    row_of: impl Fn(&str) -> Option<Row>,
-) -> First<Row> {
-    let mut absent = First::default();
-    let mut seen = HashSet::new();
+    found: &mut HashMap<u64, u32>,
+    mut take: impl FnMut(&str, &[u64]) -> Option<u64>,
+) {
     for launch in bounds.launches {
-        each_record(launch, bounds.stream, |text, _, _| {
-            let Some(row) = row_of(text) else { return };
-            let most = bounds.rows.get(&row.print).map_or(0, super::Bound::most);
-            let there = found.get(&row.print).copied().unwrap_or(0);
-            if seen.insert(row.print) {
-                let bytes = row.text.len() + row.canonical.len();
-                let (text, canonical) = (&row.text, &row.canonical);
-                for _ in there..most {
-                    let (text, canonical) = (text.clone(), canonical.clone());
-                    absent.push(Row { print: row.print, text, canonical }, bytes);
-                }
+        each_record(launch, bounds.stream, |row, _, _| {
+            let Ok(canonical) = compare::canonical(row, &bounds.types) else { return };
+            let print = compare::hash(&canonical).1;
+            let most = bounds.rows.get(&print).map_or(0, Bound::most);
+            let there = found.get(&print).copied().unwrap_or(0);
+            if there < most
+                && let Some(like) = take(row, &traits::of(&canonical))
+            {
+                *found.entry(print).or_default() += 1;
+                found.entry(like).and_modify(|count| *count -= 1);
             }
         });
     }
-    absent
 }

@@ -295,21 +295,49 @@ fn a_row_may_be_there_in_another_form() {
     assert_eq!(held(&[r#"{"flag":true}"#, end], &[], &[]).len(), 1);
 }
 
+/// A launch of so many rows with a union's field, and what it lands as.
+fn many(count: u32, landed: impl Fn(u32) -> Option<String>) -> Result<Vec<Breach>, String> {
+    let properties = serde_json::json!({"u": {"type": ["string", "integer"]}});
+    let sent = (0..count).map(|id| record_of("a", &format!(r#"{{"id":{id},"u":{id},"x":0}}"#)));
+    let lines: Vec<_> = sent.map(|record| format!("< {record}")).collect();
+    let launches = typed([write(&lines.join("\n"))], &properties);
+    let rows = Rows::Lines((0..count).filter_map(landed).collect());
+    let declared = Declared::default();
+    let held = Bounds::after(&stream(), &launches, &declared).unwrap().hold(&rows);
+    held.map(|held| held.breaches)
+}
+
+fn as_text(id: u32) -> String {
+    format!(r#"{{"id":{id},"u":"{id}","x":0}}"#)
+}
+
+#[test]
+fn a_loss_shows_among_many_rows_in_another_form() {
+    assert_eq!(many(5000, |id| Some(as_text(id))), Ok(vec![]));
+    let one_lost = many(5000, |id| (id != 7).then(|| as_text(id))).unwrap();
+    assert!(matches!(&one_lost[..], [Breach::Missing { row, .. }] if row.contains("\"id\":7")));
+    // Without a field that the schema does not declare.
+    let dropped = |id| as_text(id).replace(r#","x":0"#, "");
+    assert_eq!(many(50, |id| Some(dropped(id))), Ok(vec![]));
+    let altered = many(5000, |id| Some(as_text(id).replace("\"x\":0", "\"x\":1"))).unwrap();
+    assert_eq!(altered.len(), 10_000);
+}
+
 #[test]
 fn too_many_rows_in_another_form_settle_nothing() {
-    let properties = serde_json::json!({"u": {"type": ["string", "integer"]}});
-    let rows: Vec<_> = (0..20_001).map(|nth| format!(r#"{{"u":{nth}}}"#)).collect();
-    let texts: Vec<_> = (0..20_001).map(|nth| format!(r#"{{"u":"{nth}"}}"#)).collect();
-    let lines: Vec<_> = rows.iter().map(|row| format!("< {}", record_of("a", row))).collect();
-    let declared = Declared::default();
-    let launches = typed([write(&lines.join("\n"))], &properties);
-    let hold = |landed: &[String]| {
-        let rows = Rows::Lines(landed.to_vec());
-        let held = Bounds::after(&stream(), &launches, &declared).unwrap().hold(&rows);
-        held.map(|held| held.breaches.len())
-    };
-    assert_eq!(hold(&rows), Ok(0));
-    assert!(hold(&texts).unwrap_err().contains("20000 rows or more differ"));
-    // Those that are lost without any other in their place are lost.
-    assert_eq!(hold(&rows[..1]), Ok(20_000));
+    let error = many(20_001, |id| Some(as_text(id))).unwrap_err();
+    assert!(error.starts_with("20000 rows or more are spelled in another way"), "{error}");
+    // What is lost with nothing in its place is lost.
+    assert_eq!(many(20_001, |_| None).unwrap().len(), 20_001);
+    let dropped = |id| Some(as_text(id).replace(r#","x":0"#, ""));
+    assert!(many(200, dropped).is_err());
+}
+
+#[test]
+fn a_row_of_nobodys_shows_among_many_that_did_not_land() {
+    let line = |id: u32| format!("< {}", record_of("a", &format!(r#"{{"id":{id},"x":0}}"#)));
+    let lines: Vec<_> = (0..30_000).map(line).collect();
+    let launches = [write(&format!("{}\n{KILLED}", lines.join("\n")))];
+    let unsent = Breach::Unsent { row: r#"{"header":"id"}"#.to_owned() };
+    assert_eq!(breaches(&launches, &[r#"{"header":"id"}"#]), [unsent]);
 }
