@@ -225,3 +225,41 @@ fn a_failure_acknowledges_nothing_that_it_loses() {
     let Verdict::Fail(findings) = verdict else { panic!("{verdict:?}") };
     assert!(findings[0].evidence.contains("--declare failed-data=hidden"), "{findings:?}");
 }
+
+#[test]
+fn what_was_there_after_the_kill_was_lost_by_a_later_sync() {
+    let (a, b) = both();
+    let killed = |landed: &str| first(&format!("{a}\n{b}\n~ kill\n! killed\n{landed}"));
+    let hole = || then(&format!("{HOLE}\n{B}"));
+    for (id, of_there, of_missing) in [
+        ("killed-then-stuck", "fail: a: a state that covers this record came in sync 1", "pass"),
+        ("state-not-durable", "pass", "fail"),
+    ] {
+        trials(
+            id,
+            &read_back_facts(&[]),
+            [
+                (of_there, vec![killed(&format!("{A}\n{B}")), hole()]),
+                (of_missing, vec![killed("|"), hole()]),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_stream_of_which_something_is_missing_was_not_flushed_in_anothers_stead() {
+    let (a, b) = both();
+    let killed = first(&format!("{a}\n{b}\n~ kill\n! killed\n| b {{\"id\":1}}"));
+    for (id, wanted) in [("state-cross-stream-ack", "pass"), ("state-not-durable", "fail")] {
+        let then = then(&format!("{HOLE}\n{B}"));
+        trials(id, &read_back_facts(&[]), [(wanted, vec![killed.clone(), then])]);
+    }
+}
+
+#[test]
+fn a_refresh_that_failed_is_no_attempt_that_a_later_sync_lost() {
+    let a = state(1, "a", "{}");
+    let came = format!("> {a}\n> {ERROR}\n! exit 1\n|");
+    let refresh = format!("@ a append 2 2\n< {}\n< {a}\n{came}", row("a", 1));
+    trials("state-after-failure", &read_back_facts(&[]), [("fail", vec![refresh])]);
+}
