@@ -7,10 +7,12 @@
 mod close_look;
 pub mod fields;
 mod first;
+pub mod index;
+pub mod matching;
 mod moment;
+mod sorter;
 mod tally;
 pub mod traits;
-mod twins;
 mod types;
 
 use std::borrow::Cow;

@@ -1,16 +1,19 @@
 //! Rows that landed in another form than they were sent in, as a destination may store them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Bound, Bounds, each_record};
+use super::{Bounds, each_record};
+use crate::compare::index::Index;
+use crate::compare::matching::matching;
 use crate::compare::{self, First, fields, traits};
 use crate::evidence::Rows;
 
 /// Rows without a like that are held against every row that is absent.
 const HELD: usize = 64;
 
-/// A row that is there and was not sent, as it is spelled.
-struct Stranger {
+/// A row that is there once more than one like it was sent; or a row that was sent once more than
+/// one like it is there.
+struct Row {
     print: u64,
     text: String,
     /// What it is known by, in any spelling; in order.
@@ -20,81 +23,142 @@ struct Stranger {
 /// Counts each row that is the same as one that was sent, but for what a destination may do to
 /// values, as that one. The error says why this cannot be settled.
 pub fn settle(bounds: &Bounds, found: &mut HashMap<u64, u32>, landed: &Rows) -> Result<(), String> {
-    if found.keys().all(|print| bounds.rows.contains_key(print)) {
+    let strangers = strangers(bounds, found, landed)?;
+    if strangers.rows.is_empty() {
         return Ok(());
     }
-    let strangers = strangers(bounds, landed)?;
-    let same = |sent: &str, stranger: &Stranger| {
+    let (absent, passed_over) = absent(bounds, found, &strangers.rows);
+    // Those that have to be there come first.
+    let mut due: HashMap<u64, u32> = HashMap::new();
+    let is_due = absent.rows.iter().map(|row| {
+        let least = bounds.rows.get(&row.print).map_or(0, super::Bound::least);
+        let seen = due.entry(row.print).or_insert_with(|| count(found, row.print));
+        *seen += 1;
+        *seen <= least
+    });
+    let is_due: Vec<bool> = is_due.collect();
+    let index = Index::of(absent.rows.iter().map(|row| row.traits.clone()).collect());
+    let traits: Vec<_> = strangers.rows.iter().map(|row| row.traits.clone()).collect();
+    let is_same = |sent: usize, stranger: usize| {
         let schema = &bounds.configured.stream.json_schema;
-        fields::same_enough(sent, &stranger.text, schema, bounds.declared)
+        let (sent, stranger) = (&absent.rows[sent].text, &strangers.rows[stranger].text);
+        fields::same_enough(sent, stranger, schema, bounds.declared)
     };
-    // Most are the like of a row by all that they are known by.
-    let mut by_traits: HashMap<&[u64], Vec<&Stranger>> = HashMap::new();
-    for stranger in &strangers.rows {
-        by_traits.entry(&stranger.traits).or_default().push(stranger);
+    let matched = matching(&index, &traits, |at| is_due[at], is_same);
+    for (stranger, of) in strangers.rows.iter().zip(&matched.of_found) {
+        if let Some(at) = of {
+            *found.entry(absent.rows[*at].print).or_default() += 1;
+            found.entry(stranger.print).and_modify(|count| *count -= 1);
+        }
     }
-    each_absent(bounds, found, |sent, traits| {
-        let likes = by_traits.get_mut(traits)?;
-        let at = likes.iter().position(|stranger| same(sent, stranger))?;
-        Some(likes.swap_remove(at).print)
-    });
-    // Others lack something, or differ in it.
-    let mut left: Vec<&Stranger> = by_traits.into_values().flatten().collect();
-    left.sort_by(|a, b| a.text.cmp(&b.text));
-    let passed_over = left.len().saturating_sub(HELD);
-    left.truncate(HELD);
-    let held = left.len();
-    each_absent(bounds, found, |sent, traits| {
-        let is_near = |stranger: &Stranger| {
-            let strange = stranger.traits.iter().filter(|one| traits.binary_search(one).is_err());
-            strange.take(2).count() < 2
-        };
-        let at = left.iter().position(|stranger| is_near(stranger) && same(sent, stranger))?;
-        Some(left.swap_remove(at).print)
-    });
     found.retain(|_, count| *count > 0);
-    // Where none was the like of a row, there is no reason to think so of those that were not tried.
-    let untried = passed_over > 0 && left.len() < held
-        || strangers.is_cut && left.len() + passed_over < strangers.rows.len();
-    let count = strangers.rows.len();
-    (!untried).then_some(()).ok_or_else(|| {
-        format!("{count} rows or more are spelled in another way than they were sent: too many")
-    })
+    let is_left = matched.of_found.contains(&None);
+    let any_matched = matched.of_found.iter().any(Option::is_some);
+    // Where none is the like of a row, there is no reason to think so of those that were not held.
+    let is_cut = any_matched && (strangers.is_cut || is_left && passed_over)
+        || is_left && (absent.is_cut || matched.is_cut);
+    if is_cut {
+        let count = strangers.rows.len();
+        return Err(format!("{count} rows or more are not spelled as they were sent: too many"));
+    }
+    Ok(())
 }
 
-/// The rows that are there and were not sent, the first of them.
-fn strangers(bounds: &Bounds, landed: &Rows) -> Result<First<Stranger>, String> {
+fn count(found: &HashMap<u64, u32>, print: u64) -> u32 {
+    found.get(&print).copied().unwrap_or(0)
+}
+
+/// The rows that are there and were not sent, or not as often; the first of them.
+fn strangers(
+    bounds: &Bounds,
+    found: &HashMap<u64, u32>,
+    landed: &Rows,
+) -> Result<First<Row>, String> {
+    let most = |print: &u64| bounds.rows.get(print).map_or(0, super::Bound::most);
+    let mut surplus: HashMap<u64, u32> = found
+        .iter()
+        .map(|(print, count)| (*print, count.saturating_sub(most(print))))
+        .filter(|(_, surplus)| *surplus > 0)
+        .collect();
     let mut strangers = First::default();
-    let read = landed.for_each(|row| {
-        let Ok(canonical) = compare::canonical(row, &bounds.types) else { return };
-        let print = compare::hash(&canonical).1;
-        if !strangers.is_cut && !bounds.rows.contains_key(&print) {
-            let stranger = Stranger { print, text: row.to_owned(), traits: traits::of(&canonical) };
-            strangers.push(stranger, row.len());
+    // Among equal rows, those that tell of changes may be others, changed.
+    for tells in [true, false] {
+        if surplus.is_empty() {
+            break;
         }
-    });
-    read.map_err(|error| error.to_string())?;
+        let read = landed.for_each(|row| {
+            let Ok(canonical) = compare::canonical(row, &bounds.types) else { return };
+            let print = compare::hash(&canonical).1;
+            let Some(left) = surplus.get_mut(&print).filter(|left| **left > 0) else { return };
+            if !strangers.is_cut && fields::tells_of_changes(row) == tells {
+                *left -= 1;
+                let traits = traits::of(&canonical);
+                strangers.push(Row { print, text: row.to_owned(), traits }, row.len());
+            }
+        });
+        read.map_err(|error| error.to_string())?;
+    }
     Ok(strangers)
 }
 
-/// Calls `take` with each row that was sent and may be there once more, and what it is known by; it
-/// gives the number of the row that this one is there as.
+/// The rows that were sent and may be there once more, as far as a stranger may be one of them: it
+/// is known by the same; or, of the first strangers that are known by nothing that was sent, by all
+/// but one. And whether there are more of those.
+fn absent(bounds: &Bounds, found: &HashMap<u64, u32>, strangers: &[Row]) -> (First<Row>, bool) {
+    let known: HashSet<&[u64]> = strangers.iter().map(|row| row.traits.as_slice()).collect();
+    let mut met: HashSet<Vec<u64>> = HashSet::new();
+    each_absent(bounds, found, |_, _, traits| {
+        if known.contains(traits.as_slice()) {
+            met.insert(traits);
+        }
+    });
+    let unmet = strangers.iter().map(|row| row.traits.as_slice());
+    let unmet: HashSet<&[u64]> = unmet.filter(|traits| !met.contains(*traits)).collect();
+    let mut held: Vec<&[u64]> = unmet.iter().copied().collect();
+    held.sort_unstable();
+    held.truncate(HELD);
+    let (mut absent, mut remote) = (First::default(), First::default());
+    each_absent(bounds, found, |print, text, traits| {
+        let strange = |stranger: &[u64]| {
+            stranger.iter().filter(|one| traits.binary_search(one).is_err()).count()
+        };
+        let is_near = |stranger: &&[u64]| {
+            let strange = strange(stranger);
+            strange == 0 || strange == 1 && stranger.len() > 1
+        };
+        // A row of one field may be any; it is held against the first of them.
+        let is_remote = |stranger: &&[u64]| stranger.len() == 1;
+        let bytes = text.len();
+        if met.contains(&traits) || held.iter().any(is_near) {
+            absent.push(Row { print, text: text.to_owned(), traits }, bytes);
+        } else if !remote.is_cut && held.iter().any(is_remote) {
+            remote.push(Row { print, text: text.to_owned(), traits }, bytes);
+        }
+    });
+    absent.rows.extend(remote.rows);
+    (absent, unmet.len() > HELD)
+}
+
+/// Calls `each` with each row that was sent, as often as it may be there once more, its number, and
+/// what it is known by.
 fn each_absent(
     bounds: &Bounds,
-    found: &mut HashMap<u64, u32>,
-    mut take: impl FnMut(&str, &[u64]) -> Option<u64>,
+    found: &HashMap<u64, u32>,
+    mut each: impl FnMut(u64, &str, Vec<u64>),
 ) {
+    let mut seen: HashMap<u64, u32> = HashMap::new();
     for launch in bounds.launches {
         each_record(launch, bounds.stream, |row, _, _| {
             let Ok(canonical) = compare::canonical(row, &bounds.types) else { return };
             let print = compare::hash(&canonical).1;
-            let most = bounds.rows.get(&print).map_or(0, Bound::most);
-            let there = found.get(&print).copied().unwrap_or(0);
-            if there < most
-                && let Some(like) = take(row, &traits::of(&canonical))
-            {
-                *found.entry(print).or_default() += 1;
-                found.entry(like).and_modify(|count| *count -= 1);
+            let most = bounds.rows.get(&print).map_or(0, super::Bound::most);
+            let there = count(found, print);
+            if there < most {
+                let seen = seen.entry(print).or_default();
+                *seen += 1;
+                if there + *seen <= most {
+                    each(print, row, traits::of(&canonical));
+                }
             }
         });
     }

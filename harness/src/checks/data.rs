@@ -323,7 +323,10 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
         .take(TOLD)
         .enumerate()
         .map(|(nth, difference)| {
+            let is_counted = difference.wanted.is_none() && difference.found.is_none();
             let what = match difference.kind {
+                Kind::Lost if is_counted => "fewer rows are there than have to be",
+                Kind::Invented if is_counted => "more rows are there than were sent",
                 Kind::Lost => "a record has not landed",
                 Kind::Duplicated => "a record has landed more often than it was sent",
                 Kind::Altered => "a record has landed with other values",
@@ -358,8 +361,11 @@ fn tell(seen: &Seen, comparison: &Comparison, differences: &[&Difference]) -> Ve
                 text.as_ref()
                     .map_or_else(|| "nothing".to_owned(), |row| super::shown(row.as_bytes()))
             };
-            let evidence =
-                format!("wanted {}; found {}", row(&difference.wanted), row(&difference.found));
+            let evidence = if is_counted {
+                "too many rows differ to tell which".to_owned()
+            } else {
+                format!("wanted {}; found {}", row(&difference.wanted), row(&difference.found))
+            };
             Finding::new(message, evidence).of_launch(seen.sync)
         })
         .collect()

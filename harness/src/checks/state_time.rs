@@ -3,6 +3,7 @@
 use super::state::name;
 use super::{Check, Finding, Judge, Level, STATES_BACK, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
+use crate::scenario::{SentBody, Step};
 use crate::transcript::{Gate, Output};
 
 /// The rows of this family.
@@ -86,7 +87,7 @@ fn ack_starved(launch: &Launch, facts: &Facts) -> Verdict {
     };
     let seconds = |micros: u64| micros as f64 / 1e6;
     let mut longest = None;
-    let (mut kept, mut unsettled) = (false, false);
+    let (mut kept, mut unsettled, mut waits) = (false, false, Vec::new());
     for sent in launch.ledger().written() {
         let written = sent.at.unwrap_or(0);
         // It waits until it comes, or until nothing is left that could make it come.
@@ -104,17 +105,38 @@ fn ack_starved(launch: &Launch, facts: &Facts) -> Verdict {
         let waits_at = |gate: &Gate| written <= gate.began && came > gate.began;
         unsettled |= gates.iter().any(|gate| waits_at(gate) && came > gate.ended);
         kept |= gates.iter().any(waits_at) || could_wait > PLATFORM_WAITS_S;
+        waits.push((written, came));
     }
+    // One that came back before the gate after it began did not wait for what followed.
+    kept |= gates.iter().zip(follow_a_state(launch)).any(|(gate, follows)| {
+        let mut before = waits.iter().rev().filter(|(written, _)| *written <= gate.began);
+        follows && before.next().is_some_and(|(_, came)| *came <= gate.ended)
+    });
     match longest {
         Some((waited, state)) => Verdict::Fail(vec![Finding::new(
             format!("{} had waited {waited:.1} s before the input went on or ended", name(state)),
             super::state::sent_line(state),
         )]),
         None if kept && !unsettled => Verdict::Pass,
-        None => Verdict::inconclusive(format!(
-            "no sync was held for {limit_s} s after a state; --ack-within 5 settles it"
-        )),
+        None => {
+            let remedy = if limit_s > 5.0 { "; --ack-within 5 settles it" } else { "" };
+            Verdict::inconclusive(format!("no sync was held for {limit_s} s after a state{remedy}"))
+        }
     }
+}
+
+/// Of each gate, whether a state is the last that is written before it.
+fn follow_a_state(launch: &Launch) -> Vec<bool> {
+    let (mut is_state, mut gates) = (false, Vec::new());
+    for step in &launch.steps {
+        match step {
+            Step::Message(sent) => is_state = matches!(sent.body, SentBody::State(_)),
+            Step::Bulk(_) | Step::Raw(_) | Step::Replay => is_state = false,
+            Step::Gate => gates.push(is_state),
+            Step::Disturb(_) | Step::Pace(_) => {}
+        }
+    }
+    gates
 }
 
 fn not_flushed(launch: &Launch, _: &Facts) -> Verdict {

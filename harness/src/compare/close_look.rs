@@ -6,31 +6,47 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::first::First;
+use super::index::Index;
+use super::matching::matching;
+use super::sorter::Sorter;
 use super::tally::Tally;
-use super::twins::Twins;
 use super::types::Types;
-use super::{Bucket, Comparison, Difference, Kind, Place, canonical, fields, hash};
+use super::{Bucket, Comparison, Place, canonical, fields, hash, traits};
 use crate::evidence::Rows;
-use crate::model::{self, Expected, Gone, Reason, Version};
-use crate::protocol::catalog::SyncMode;
+use crate::model::{self, Expected, Version};
 use crate::protocol::json;
 
 /// A row under the close look.
-struct Row<'a> {
-    text: String,
-    canonical: String,
+pub struct Row<'a> {
+    /// As it was sent, or read back.
+    pub text: String,
+    /// The text that it is compared by; that of the row which it spells in another way, if it is
+    /// found to.
+    pub canonical: String,
     /// Its primary key. A key within an object is found in the object's JSON as well.
-    key: String,
-    version: Option<Version<'a>>,
+    pub key: String,
+    /// What it is known by in any spelling.
+    pub traits: Vec<u64>,
+    /// Its primary key's share in that.
+    pub key_trait: Option<u64>,
+    /// Of a row that has to be there.
+    pub version: Option<Version<'a>>,
 }
 
-impl Row<'_> {
-    fn bytes(&self) -> usize {
-        self.text.len() + self.canonical.len()
+impl<'a> Row<'a> {
+    fn new(
+        text: String,
+        canonical: String,
+        primary_key: &[Vec<String>],
+        version: Option<Version<'a>>,
+    ) -> Self {
+        let key = model::key(&json::read(&canonical).unwrap_or(Value::Null), primary_key);
+        let (traits, key_trait) = traits::with_key(&canonical, primary_key);
+        Self { text, canonical, key, traits, key_trait, version }
     }
 
-    fn is_delete(&self) -> bool {
-        model::is_delete(&json::read(&self.canonical).unwrap_or(Value::Null))
+    fn bytes(&self) -> usize {
+        self.text.len() + self.canonical.len()
     }
 }
 
@@ -45,10 +61,6 @@ pub fn close_look(
 ) -> Result<(), String> {
     let types = &Types::of(&place.configured.stream.json_schema);
     let primary_key = &place.configured.primary_key;
-    let row_of = |text: String, canonical: String, version| {
-        let value = json::read(&canonical).unwrap_or(Value::Null);
-        Row { text, canonical, key: model::key(&value, primary_key), version }
-    };
     let suspect = |canonical: &str| {
         let (bucket, hash) = hash(canonical);
         (buckets[bucket] != Bucket::default()).then_some(hash)
@@ -79,196 +91,118 @@ pub fn close_look(
         }
         let canonical = canonical(&row, types)?;
         if suspect(&canonical).is_some_and(|hash| tally.take_missing(hash)) {
-            let row = row_of(row.into_owned(), canonical, Some(version));
+            let row = Row::new(row.into_owned(), canonical, primary_key, Some(version));
             let bytes = row.bytes();
             missing.push(row, bytes);
         }
     }
     let missing_keys: HashSet<&str> = missing.rows.iter().map(|row| row.key.as_str()).collect();
-    // A row of a missing one's key has precedence: it tells what became of that one.
+    // Among equal rows, those that tell of changes may be others, changed. And a row of a missing
+    // one's key has precedence: it tells what became of that one.
     let (mut extra, mut others) = (First::default(), First::default());
-    each_landed(&mut |row, canonical, hash| {
-        if !(extra.is_cut && others.is_cut) && tally.take_extra(hash) {
-            let row = row_of(row.to_owned(), canonical, None);
+    for tells in [true, false] {
+        each_landed(&mut |row, canonical, hash| {
+            if extra.is_cut && others.is_cut
+                || fields::tells_of_changes(row) != tells
+                || !tally.take_extra(hash)
+            {
+                return;
+            }
+            let row = Row::new(row.to_owned(), canonical, primary_key, None);
             let side =
                 if missing_keys.contains(row.key.as_str()) { &mut extra } else { &mut others };
             let bytes = row.bytes();
             side.push(row, bytes);
-        }
-    })?;
+        })?;
+    }
     let is_cut = tally.is_sample() || missing.is_cut || extra.is_cut || others.is_cut;
     let mut extra = extra.rows;
     extra.append(&mut others.rows);
-    // Where rows differ on one side alone, none has a twin that could have been passed over.
-    comparison.is_cut = is_cut && !missing.rows.is_empty() && !extra.is_empty();
-    let looked_at: HashSet<&str> = extra.iter().map(|row| row.canonical.as_str()).collect();
-    let mut known = HashMap::new();
-    for (row, version) in expected.rows() {
-        let canonical = canonical(&row, types)?;
-        if looked_at.contains(canonical.as_str()) {
-            known.entry(canonical).or_insert(version);
-        }
-    }
     let mut missing = missing.rows;
     missing.sort_by(|a, b| a.text.cmp(&b.text));
-    let gone = expected
-        .gone
-        .iter()
-        .filter_map(|gone| Some((canonical(gone.data, types).ok()?, *gone)))
-        .collect();
-    let sorter = Sorter { place, known, gone };
-    comparison.differences = sorter.sort(missing, extra, comparison);
+    // Where rows differ on one side alone, none has a twin that could have been passed over.
+    let has_both = !missing.is_empty() && !extra.is_empty();
+    let is_settled = drop_same(&mut missing, &mut extra, place);
+    comparison.is_cut = (is_cut || !is_settled) && has_both;
+    let sorter = sorter(expected, place, types, &mut extra)?;
+    comparison.differences = if comparison.is_cut {
+        sorter.certain(missing, extra, comparison)
+    } else {
+        sorter.sort(missing, extra)
+    };
     Ok(())
 }
 
-/// Sorts rows that differ into kinds.
-struct Sorter<'a> {
-    place: &'a Place<'a>,
-    /// Rows that must be there, by canonical text.
-    known: HashMap<String, Version<'a>>,
-    /// Rows that must not be there any more, by canonical text.
-    gone: HashMap<String, Gone<'a>>,
+/// Drops the rows that are there as they were sent, but for what a destination may do to values. The
+/// answer says whether there were not too many to compare.
+fn drop_same(missing: &mut Vec<Row>, extra: &mut Vec<Row>, place: &Place) -> bool {
+    let index = Index::of(missing.iter().map(|row| row.traits.clone()).collect());
+    let found: Vec<_> = extra.iter().map(|row| row.traits.clone()).collect();
+    let is_same = |sent: usize, landed: usize| {
+        let schema = &place.configured.stream.json_schema;
+        fields::same_enough(&missing[sent].text, &extra[landed].text, schema, place.declared)
+    };
+    let matching = matching(&index, &found, |_| false, is_same);
+    let matched: HashSet<usize> = matching.of_found.iter().flatten().copied().collect();
+    let mut nth = 0..;
+    missing.retain(|_| !nth.next().is_some_and(|nth| matched.contains(&nth)));
+    let mut of_found = matching.of_found.iter();
+    extra.retain(|_| of_found.next().is_some_and(Option::is_none));
+    !matching.is_cut
 }
 
-impl Sorter<'_> {
-    fn sort(
-        &self,
-        mut missing: Vec<Row>,
-        extra: Vec<Row>,
-        comparison: &Comparison,
-    ) -> Vec<Difference> {
-        let mut differences = Vec::new();
-        let mut unknown = Vec::new();
-        let mut marked = HashSet::new();
-        let is_dedup = self.place.configured.destination_sync_mode == SyncMode::AppendDedup;
-        let replaced = if self.place.configured.replaces() {
-            Kind::OverwriteKept
-        } else {
-            Kind::GenerationKept
-        };
-        let missing_keys: HashSet<String> = missing.iter().map(|row| row.key.clone()).collect();
-        // A row of this sync that an earlier one sent as well is there twice for either of two
-        // reasons; other rows of the earlier sync tell which.
-        let is_replaced = |row: &Row| {
-            self.gone.get(&row.canonical).is_some_and(|gone| gone.reason == Reason::Replaced)
-        };
-        let kept_replaced =
-            extra.iter().any(|row| !self.known.contains_key(&row.canonical) && is_replaced(row));
-        for row in extra {
-            let kind = if kept_replaced && is_replaced(&row) {
-                replaced
-            } else if let Some(version) = self.known.get(&row.canonical) {
-                match version {
-                    version if is_dedup && version.deliveries > 1 => Kind::NotIdempotent,
-                    _ if is_dedup => Kind::DedupKept,
-                    _ => Kind::Duplicated,
-                }
-            } else {
-                match self.gone.get(&row.canonical).map(|gone| gone.reason) {
-                    Some(Reason::Replaced) => replaced,
-                    // A soft delete keeps the row, marked as deleted: once.
-                    Some(Reason::Deleted) if row.is_delete() && marked.insert(row.key.clone()) => {
-                        continue;
-                    }
-                    Some(Reason::Deleted) => Kind::DeleteIgnored,
-                    Some(Reason::Outdated) if missing_keys.contains(&row.key) => Kind::WrongWinner,
-                    Some(Reason::Outdated) => Kind::DedupKept,
-                    None => {
-                        unknown.push(row);
-                        continue;
-                    }
-                }
-            };
-            // A row that had to go may also have kept the one out that was to take its place.
-            let keeps_out = is_dedup && kind == replaced;
-            let winner = (kind == Kind::WrongWinner || keeps_out)
-                .then(|| take(&mut missing, |other| other.key == row.key))
-                .flatten();
-            differences.push(Difference {
-                kind,
-                wanted: winner.map(|row| row.text),
-                found: Some(row.text),
-            });
-        }
-        let (pairs, missing, extra) = self.pair(missing, unknown, comparison.is_cut);
-        differences.extend(pairs.into_iter().map(|(wanted, found)| Difference {
-            kind: Kind::Altered,
-            wanted: Some(wanted.text),
-            found: Some(found.text),
-        }));
-        // Where not all were looked at, a twin may be among the others; but that more rows are there
-        // than were sent, or fewer, is certain.
-        let certain = |more: u64, fewer: u64| {
-            let count = usize::try_from(more.saturating_sub(fewer)).unwrap_or(usize::MAX);
-            if comparison.is_cut { count } else { usize::MAX }
-        };
-        let (wanted, found) = (comparison.wanted, comparison.found);
-        differences.extend(extra.into_iter().take(certain(found, wanted)).map(|row| Difference {
-            kind: Kind::Invented,
-            wanted: None,
-            found: Some(row.text),
-        }));
-        differences.extend(missing.into_iter().take(certain(wanted, found)).map(|row| {
-            Difference { kind: self.kind_of_missing(&row), wanted: Some(row.text), found: None }
-        }));
-        differences
+/// What sorts the rows that are left. A row that spells one that was sent in another way goes by that
+/// one's text from here on.
+fn sorter<'a>(
+    expected: &'a Expected,
+    place: &'a Place,
+    types: &Types,
+    extra: &mut [Row],
+) -> Result<Sorter<'a>, String> {
+    let exact: HashSet<String> = extra.iter().map(|row| row.canonical.clone()).collect();
+    let mut spelled: HashMap<Vec<u64>, Vec<usize>> = HashMap::new();
+    for (at, row) in extra.iter().enumerate() {
+        spelled.entry(row.traits.clone()).or_default().push(at);
     }
-
-    /// Rows that landed with other values; and those, missing and extra, that are none of them.
-    /// A row that is the same as one that is missing, but for what a destination may do to values,
-    /// is no difference.
-    fn pair<'r>(
-        &self,
-        missing: Vec<Row<'r>>,
-        extra: Vec<Row<'r>>,
-        is_cut: bool,
-    ) -> (Vec<(Row<'r>, Row<'r>)>, Vec<Row<'r>>, Vec<Row<'r>>) {
-        let Place { configured, declared, .. } = self.place;
-        let canonical = missing.iter().map(|row| row.canonical.as_str());
-        let mut twins = Twins::of(canonical, &configured.primary_key);
-        let mut missing: Vec<Option<Row>> = missing.into_iter().map(Some).collect();
-        let (mut others, mut pairs, mut left) = (Vec::new(), Vec::new(), Vec::new());
-        for row in extra {
-            let is_same = |at: usize| {
-                missing[at].as_ref().is_some_and(|sent: &Row| {
-                    let schema = &configured.stream.json_schema;
-                    fields::same_enough(&sent.text, &row.text, schema, declared)
-                })
-            };
-            match twins.take_same(&row.canonical, is_same) {
-                Some(at) => missing[at] = None,
-                None => others.push(row),
+    let primary_key = &place.configured.primary_key;
+    let schema = &place.configured.stream.json_schema;
+    let mut others: HashMap<usize, String> = HashMap::new();
+    let mut is_met = |sent: &str, canonical: &str| {
+        if exact.contains(canonical) {
+            return true;
+        }
+        let alike = (!spelled.is_empty())
+            .then(|| spelled.get(&traits::with_key(canonical, primary_key).0))
+            .flatten();
+        let mut is_met = false;
+        for at in alike.into_iter().flatten() {
+            if fields::same_enough(sent, &extra[*at].text, schema, place.declared) {
+                others.entry(*at).or_insert_with(|| canonical.to_owned());
+                is_met = true;
             }
         }
-        // Without a key, what looks like a twin proves nothing where the real one may be elsewhere.
-        let is_guess = is_cut && configured.primary_key.is_empty();
-        for row in others {
-            let twin = (!is_guess).then(|| twins.take_likely(&row.canonical)).flatten();
-            match twin.and_then(|at| missing[at].take()) {
-                Some(twin) => pairs.push((twin, row)),
-                None => left.push(row),
-            }
-        }
-        (pairs, missing.into_iter().flatten().collect(), left)
-    }
-
-    fn kind_of_missing(&self, row: &Row) -> Kind {
-        let earlier = row.version.is_some_and(|version| version.origin.sync < self.place.sync);
-        if !earlier {
-            Kind::Lost
-        } else if !self.place.in_catalog {
-            Kind::NeighbourTouched
-        } else if row.version.is_some_and(|version| self.place.is_older(&version)) {
-            Kind::GenerationZeroDeleted
-        } else if self.place.configured.destination_sync_mode == SyncMode::Append {
-            Kind::AppendReplaced
-        } else {
-            Kind::Lost
+        is_met
+    };
+    let (mut known, mut gone) = (HashMap::new(), HashMap::new());
+    for (row, version) in expected.rows() {
+        let canonical = canonical(&row, types)?;
+        if is_met(&row, &canonical) {
+            known.entry(canonical).or_insert(version);
         }
     }
-}
-
-fn take<'a>(rows: &mut Vec<Row<'a>>, is: impl Fn(&Row) -> bool) -> Option<Row<'a>> {
-    let at = rows.iter().position(is)?;
-    Some(rows.remove(at))
+    for one in &expected.gone {
+        if let Ok(canonical) = canonical(one.data, types)
+            && is_met(one.data, &canonical)
+        {
+            gone.insert(canonical, *one);
+        }
+    }
+    for (at, canonical) in others {
+        let is_exact =
+            known.contains_key(&extra[at].canonical) || gone.contains_key(&extra[at].canonical);
+        if !is_exact {
+            extra[at].canonical = canonical;
+        }
+    }
+    Ok(Sorter::new(place, known, gone))
 }

@@ -3,7 +3,7 @@
 /// How many are kept, at most.
 const ROWS: usize = 20_000;
 /// Their bytes, at most; one row may be of any length.
-const BYTES: usize = 16 << 20;
+const BYTES: usize = 64 << 20;
 
 /// The first rows.
 #[derive(Debug)]

@@ -273,19 +273,83 @@ fn what_is_wrong_is_found_among_many_rows_in_another_form() {
 #[test]
 fn where_too_many_rows_differ_only_what_is_certain_is_told() {
     let (sent, landed) = spelled(20_100);
-    let of = |landed: &[String]| {
-        let it = compared(&["id"], "append", &[&texts(&sent)], &texts(landed));
-        let kinds: Vec<_> = it.differences.iter().map(|one| one.kind).collect();
+    let of = |mode: &str, landed: &[String]| {
+        let it = compared(&["id"], mode, &[&texts(&sent)], &texts(landed));
+        let mut kinds: Vec<_> =
+            it.differences.iter().map(|one| (one.kind, one.wanted.is_some())).collect();
+        kinds.dedup();
         (it.is_cut, kinds)
     };
-    assert_eq!(of(&landed), (true, vec![]));
-    let (is_cut, kinds) = of(&landed[3..]);
-    assert!(is_cut && kinds.len() <= 3 && kinds.iter().all(|kind| *kind == Kind::Lost));
+    assert_eq!(of("append", &landed), (true, vec![]));
+    // How many there are is certain, and which are missing is not.
+    assert_eq!(of("append", &landed[3..]), (true, vec![(Kind::Lost, false)]));
+    let more = [landed.clone(), vec![landed[0].clone()]].concat();
+    assert_eq!(of("append", &more), (true, vec![(Kind::Invented, false)]));
+    // A key stands for one row, where rows are deduplicated, and elsewhere for any number.
+    let altered: Vec<_> = landed.iter().map(|row| row.replace("\"c\":1", "\"c\":2")).collect();
+    assert_eq!(of("append_dedup", &altered), (true, vec![(Kind::Altered, true)]));
+    assert_eq!(of("append", &altered), (true, vec![]));
     // Where all that differs is missing, nothing is in doubt.
     let it = compared(&["id"], "append", &[&texts(&sent)], &[]);
     assert!(!it.is_cut && it.differences.iter().all(|one| one.kind == Kind::Lost));
     let (sent, landed) = spelled(3000);
     assert!(!compared(&["id"], "append", &[&texts(&sent)], &texts(&landed)).is_cut);
+}
+
+#[test]
+fn a_row_in_another_form_may_look_like_another_row() {
+    let (plain, more) = (r#"{"id":1,"v":"a"}"#, r#"{"id":1,"v":"a","extra":7}"#);
+    for (mode, syncs) in [
+        ("append", &[&[plain, more][..]][..]),
+        ("append", &[&[more], &[plain]]),
+        ("append_dedup", &[&[plain, more]]),
+        ("append_dedup", &[&[plain], &[more]]),
+        ("overwrite", &[&[plain], &[more]]),
+    ] {
+        let count = if mode == "append" { 2 } else { 1 };
+        assert_eq!(kinds(mode, syncs, &vec![plain; count]), [], "{mode} {syncs:?}");
+        assert_ne!(kinds(mode, syncs, &vec![plain; count + 1]), [], "{mode} {syncs:?}");
+        assert_ne!(kinds(mode, syncs, &vec![plain; count - 1]), [], "{mode} {syncs:?}");
+    }
+    // Of two equal rows, one tells that it was another.
+    let told = r#"{"_airbyte_meta":{"changes":[{"field":"id","change":"NULLED"}]}}"#;
+    let bare = r#"{"_airbyte_meta":{"changes":[]}}"#;
+    for landed in [[told, bare], [bare, told]] {
+        assert_eq!(kinds("append", &[&[r#"{"id":"x"}"#, "{}"]], &landed), []);
+    }
+    assert_ne!(kinds("append", &[&[r#"{"id":"x"}"#, "{}"]], &[bare, bare]), []);
+}
+
+#[test]
+fn rows_that_differ_below_a_microsecond_are_matched_as_a_whole() {
+    let row = |nanos: u32| format!(r#"{{"v":"click","at":"2026-01-01T00:00:00.{nanos:09}Z"}}"#);
+    let sent: Vec<_> = (0..300).map(|nth| row(nth * 7919 % 300 * 1_000_123)).collect();
+    let cut = |row: &String| row.replace(&row[row.len() - 6..], "Z\"}");
+    let landed: Vec<_> = sent.iter().rev().map(cut).collect();
+    assert_eq!(kinds("append", &[&texts(&sent)], &texts(&landed)), []);
+    let lost = kinds("append", &[&texts(&sent)], &texts(&landed[1..]));
+    assert_eq!(lost, [Kind::Lost]);
+    // The first could be either: the second has no choice.
+    let (sent, landed) = ([row(500), row(1200)], [row(1000), row(0)]);
+    assert_eq!(kinds("append", &[&texts(&sent)], &texts(&landed)), []);
+}
+
+#[test]
+fn a_difference_has_its_name_in_any_spelling() {
+    let (old, new) = (r#"{"id":1,"u":1,"c":1}"#, r#"{"id":1,"u":2,"c":2}"#);
+    let spelled =
+        |row: &str| row.replace("\"u\":1", "\"u\":\"1\"").replace("\"u\":2", "\"u\":\"2\"");
+    let (old_there, new_there) = (spelled(old), spelled(new));
+    let of = |landed: &[&str]| kinds("append_dedup", &[&[old, new]], landed);
+    assert_eq!(of(&[&new_there]), []);
+    assert_eq!(of(&[&old_there]), [Kind::WrongWinner]);
+    assert_eq!(of(&[&new_there, &old_there]), [Kind::DedupKept]);
+    let twice = kinds("append", &[&[old]], &[&old_there, &old_there]);
+    assert_eq!(twice, [Kind::Duplicated]);
+    let gone = r#"{"id":1,"u":3,"c":3,"_ab_cdc_deleted_at":"2026"}"#;
+    let marked = gone.replace("\"u\":3", "\"u\":\"3\"");
+    assert_eq!(kinds("append_dedup", &[&[old, gone]], &[&marked]), []);
+    assert_eq!(kinds("append_dedup", &[&[old, gone]], &[&old_there]), [Kind::DeleteIgnored]);
 }
 
 #[test]

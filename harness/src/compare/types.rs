@@ -11,6 +11,7 @@ use crate::protocol::json;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     Text,
+    Date,
     Boolean,
     Integer,
     Number,
@@ -46,7 +47,8 @@ impl<'a> Types<'a> {
 pub fn type_of(property: &Value) -> Type {
     if let Some(reference) = property["$ref"].as_str() {
         return match reference.rsplit('/').next().unwrap_or_default() {
-            "String" | "BinaryData" | "Date" => Type::Text,
+            "String" | "BinaryData" => Type::Text,
+            "Date" => Type::Date,
             "Boolean" => Type::Boolean,
             "Integer" => Type::Integer,
             "Number" => Type::Number,
@@ -65,6 +67,7 @@ pub fn type_of(property: &Value) -> Type {
         _ if members.len() > 1 => Type::Union,
         (Some("string") | None, Some("date-time")) => Type::Moment,
         (Some("string") | None, Some("time")) => Type::TimeOfDay,
+        (Some("string"), Some("date")) => Type::Date,
         (Some("string"), _) => Type::Text,
         (Some("boolean"), _) => Type::Boolean,
         (Some("number"), _) if property["airbyte_type"] == "integer" => Type::Integer,
@@ -101,7 +104,7 @@ pub fn members(property: &Value) -> Vec<Value> {
 /// Whether a value is of the declared type.
 pub fn fits(value: &Value, property: &Value) -> bool {
     match type_of(property) {
-        Type::Text => value.is_string(),
+        Type::Text | Type::Date => value.is_string(),
         Type::Boolean => value.is_boolean(),
         Type::Integer => is_whole(value),
         Type::Number => value.is_number(),

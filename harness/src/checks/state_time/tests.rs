@@ -1,7 +1,7 @@
 use super::*;
 use crate::protocol::Operation;
 use crate::protocol::catalog::Catalog;
-use crate::scenario::{Sent, Step};
+use crate::scenario::{Disturbance, Sent, Step};
 use crate::transcript::{End, Gate, Transcript};
 
 fn state(id: usize) -> String {
@@ -61,6 +61,29 @@ fn starving_is_judged_only_where_the_input_was_held() {
     assert_eq!(judge(899, &[], 1000), Verdict::Pass);
     let own = Facts { ack_within_s: 2000.0, ..Facts::default() };
     assert_eq!(ack_starved(&launch(&[0], &[s(901)], s(1000), vec![]), &own), Verdict::Pass);
+}
+
+#[test]
+fn a_state_that_beats_the_gate_after_it_is_not_starved() {
+    let facts = Facts { ack_within_s: 60.0, ..Facts::default() };
+    let judge = |steps: &[Step]| {
+        let mut launch = launch(&[0, 0], &[1, 2], 9_000_000, vec![held(1, 2)]);
+        let (first, last) = (launch.steps[0].clone(), launch.steps[1].clone());
+        launch.steps = [&[first, last], steps].concat();
+        launch.transcript.written.resize(launch.steps.len(), 3);
+        ack_starved(&launch, &facts)
+    };
+    assert_eq!(judge(&[Step::Gate]), Verdict::Pass);
+    assert_eq!(judge(&[Step::Disturb(Disturbance::Pause(1)), Step::Gate]), Verdict::Pass);
+    // It may have come because more was written.
+    let Verdict::Inconclusive(why) = judge(&[Step::Raw("x".to_owned()), Step::Gate]) else {
+        panic!()
+    };
+    assert!(why.contains("--ack-within 5 settles it"), "{why}");
+    let eager = Facts { ack_within_s: 5.0, ..Facts::default() };
+    let launch = launch(&[0], &[1], 9_000_000, vec![]);
+    let Verdict::Inconclusive(why) = ack_starved(&launch, &eager) else { panic!() };
+    assert!(why.ends_with("held for 5 s after a state"), "{why}");
 }
 
 fn gate(states_sent: u64, states_back: u64, bytes: u64, mid_line: bool) -> Gate {

@@ -61,6 +61,8 @@ fn what_a_type_allows_is_allowed_and_nothing_else() {
         (&boolean, "false", "0", &[], true),
         (&boolean, "true", "0", &[], false),
         (&boolean, "true", r#""1""#, &[], false),
+        // A value of another type, as its text.
+        (&boolean, "1", r#""1""#, &[], true),
         (&union, "1", r#""1""#, &[], true),
         (&unknown, "[1]", "null", &[], true),
         (&unknown, "true", "1", &[], true),
@@ -171,8 +173,11 @@ fn what_became_null_has_to_be_told() {
         let changes = format!(r#"{{"changes":[{{"field":"v","change":"{word}"}}]}}"#);
         same(sent, &format!(r#"{{"v":"{text}","_airbyte_meta":{changes}}}"#))
     };
-    assert!(cut(&long, "TRUNCATED", "xyxy") && cut(&long, "TRUNCATED", ""));
-    assert!(!cut(&long, "TRUNCATED", "yx") && !cut(&long, "NULLED", "xy"));
+    let (held, less) = ("xy".repeat(500), "xy".repeat(499));
+    assert!(cut(&long, "TRUNCATED", &held) && cut(&long, "TRUNCATED", &format!("{held}xy")));
+    assert!(!cut(&long, "TRUNCATED", &less) && !cut(&long, "TRUNCATED", ""));
+    assert!(!cut(&long, "TRUNCATED", &format!("{held}z")) && !cut(&long, "NULLED", &held));
+    assert!(cut(r#"{"v":"a🦀b"}"#, "TRUNCATED", "a") && !cut(r#"{"v":"a🦀b"}"#, "TRUNCATED", ""));
     assert!(!cut(r#"{"v":"xyz"}"#, "TRUNCATED", "xy"));
     // It counts for a value of the wrong type as well, as soon as it is printed.
     assert!(!same(r#"{"v":1}"#, r#"{"_airbyte_meta":{"changes":[]}}"#));
@@ -199,4 +204,26 @@ fn an_undeclared_field_may_be_dropped_or_spelled_and_none_may_come() {
     }
     // A schema that declares nothing leaves nothing undeclared.
     assert!(!same_enough(r#"{"u":1}"#, "{}", &json!({}), &declared));
+}
+
+#[test]
+fn what_became_null_within_a_structure_is_told_by_its_path() {
+    let of = json!({"type": "object", "properties": {"count": {"type": "integer"}}});
+    let schema =
+        json!({"properties": {"v": of, "l": {"type": "array", "items": {"type": "integer"}}}});
+    let declared = Declared::default();
+    let same = |sent: &str, landed: &str, field: &str| {
+        let meta = format!(r#"{{"changes":[{{"field":"{field}","change":"NULLED"}}]}}"#);
+        let landed = format!(r#"{{{landed}"_airbyte_meta":{meta}}}"#);
+        same_enough(sent, &landed, &schema, &declared)
+    };
+    let many = r#"{"v":{"count":"many","a":1}}"#;
+    assert!(same(many, r#""v":{"a":1},"#, "v.count"));
+    assert!(same(many, r#""v":"{\"a\":1}","#, "v.count"));
+    assert!(same(many, "", "v"));
+    assert!(!same(many, r#""v":{"a":2},"#, "v.count"));
+    assert!(!same(many, r#""v":{"a":1},"#, "vv.count"));
+    assert!(!same(r#"{"v":{"count":1}}"#, r#""v":{},"#, "v.count"));
+    assert!(same(r#"{"l":[1,"two"]}"#, r#""l":[1,null],"#, "l[1]"));
+    assert!(!same(r#"{"l":[1,"two"]}"#, r#""l":[1],"#, "l[1]"));
 }
