@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Bounds, each_record};
+use super::{Bound, Bounds, each_record};
 use crate::compare::index::Index;
 use crate::compare::matching::matching;
 use crate::compare::{self, First, fields, traits};
@@ -31,14 +31,14 @@ pub fn settle(bounds: &Bounds, found: &mut HashMap<u64, u32>, landed: &Rows) -> 
     // Those that have to be there come first.
     let mut due: HashMap<u64, u32> = HashMap::new();
     let is_due = absent.rows.iter().map(|row| {
-        let least = bounds.rows.get(&row.print).map_or(0, super::Bound::least);
+        let least = bounds.rows.get(&row.print).map_or(0, Bound::least);
         let seen = due.entry(row.print).or_insert_with(|| count(found, row.print));
         *seen += 1;
         *seen <= least
     });
     let is_due: Vec<bool> = is_due.collect();
-    let index = Index::of(absent.rows.iter().map(|row| row.traits.clone()).collect());
-    let traits: Vec<_> = strangers.rows.iter().map(|row| row.traits.clone()).collect();
+    let index = Index::of(absent.rows.iter().map(|row| row.traits.as_slice()));
+    let traits: Vec<_> = strangers.rows.iter().map(|row| row.traits.as_slice()).collect();
     let is_same = |sent: usize, stranger: usize| {
         let schema = &bounds.configured.stream.json_schema;
         let (sent, stranger) = (&absent.rows[sent].text, &strangers.rows[stranger].text);
@@ -68,16 +68,20 @@ fn count(found: &HashMap<u64, u32>, print: u64) -> u32 {
     found.get(&print).copied().unwrap_or(0)
 }
 
+/// How often a row may be there.
+fn most(bounds: &Bounds, print: u64) -> u32 {
+    bounds.rows.get(&print).map_or(0, Bound::most)
+}
+
 /// The rows that are there and were not sent, or not as often; the first of them.
 fn strangers(
     bounds: &Bounds,
     found: &HashMap<u64, u32>,
     landed: &Rows,
 ) -> Result<First<Row>, String> {
-    let most = |print: &u64| bounds.rows.get(print).map_or(0, super::Bound::most);
     let mut surplus: HashMap<u64, u32> = found
         .iter()
-        .map(|(print, count)| (*print, count.saturating_sub(most(print))))
+        .map(|(print, count)| (*print, count.saturating_sub(most(bounds, *print))))
         .filter(|(_, surplus)| *surplus > 0)
         .collect();
     let mut strangers = First::default();
@@ -119,11 +123,8 @@ fn absent(bounds: &Bounds, found: &HashMap<u64, u32>, strangers: &[Row]) -> (Fir
     held.truncate(HELD);
     let (mut absent, mut remote) = (First::default(), First::default());
     each_absent(bounds, found, |print, text, traits| {
-        let strange = |stranger: &[u64]| {
-            stranger.iter().filter(|one| traits.binary_search(one).is_err()).count()
-        };
         let is_near = |stranger: &&[u64]| {
-            let strange = strange(stranger);
+            let strange = stranger.iter().filter(|one| traits.binary_search(one).is_err()).count();
             strange == 0 || strange == 1 && stranger.len() > 1
         };
         // A row of one field may be any; it is held against the first of them.
@@ -151,7 +152,7 @@ fn each_absent(
         each_record(launch, bounds.stream, |row, _, _| {
             let Ok(canonical) = compare::canonical(row, &bounds.types) else { return };
             let print = compare::hash(&canonical).1;
-            let most = bounds.rows.get(&print).map_or(0, super::Bound::most);
+            let most = most(bounds, print);
             let there = count(found, print);
             if there < most {
                 let seen = seen.entry(print).or_default();

@@ -109,8 +109,8 @@ fn ack_starved(launch: &Launch, facts: &Facts) -> Verdict {
     }
     // One that came back before the gate after it began did not wait for what followed.
     kept |= gates.iter().zip(follow_a_state(launch)).any(|(gate, follows)| {
-        let mut before = waits.iter().rev().filter(|(written, _)| *written <= gate.began);
-        follows && before.next().is_some_and(|(_, came)| *came <= gate.ended)
+        let before = waits.iter().rev().find(|(written, _)| *written <= gate.began);
+        follows && before.is_some_and(|(_, came)| *came <= gate.ended)
     });
     match longest {
         Some((waited, state)) => Verdict::Fail(vec![Finding::new(

@@ -103,11 +103,12 @@ pub fn close_look(
     for tells in [true, false] {
         each_landed(&mut |row, canonical, hash| {
             if extra.is_cut && others.is_cut
+                || !tally.is_extra(hash)
                 || fields::tells_of_changes(row) != tells
-                || !tally.take_extra(hash)
             {
                 return;
             }
+            tally.take_extra(hash);
             let row = Row::new(row.to_owned(), canonical, primary_key, None);
             let side =
                 if missing_keys.contains(row.key.as_str()) { &mut extra } else { &mut others };
@@ -136,8 +137,8 @@ pub fn close_look(
 /// Drops the rows that are there as they were sent, but for what a destination may do to values. The
 /// answer says whether there were not too many to compare.
 fn drop_same(missing: &mut Vec<Row>, extra: &mut Vec<Row>, place: &Place) -> bool {
-    let index = Index::of(missing.iter().map(|row| row.traits.clone()).collect());
-    let found: Vec<_> = extra.iter().map(|row| row.traits.clone()).collect();
+    let index = Index::of(missing.iter().map(|row| row.traits.as_slice()));
+    let found: Vec<_> = extra.iter().map(|row| row.traits.as_slice()).collect();
     let is_same = |sent: usize, landed: usize| {
         let schema = &place.configured.stream.json_schema;
         fields::same_enough(&missing[sent].text, &extra[landed].text, schema, place.declared)
@@ -159,11 +160,12 @@ fn sorter<'a>(
     types: &Types,
     extra: &mut [Row],
 ) -> Result<Sorter<'a>, String> {
-    let exact: HashSet<String> = extra.iter().map(|row| row.canonical.clone()).collect();
-    let mut spelled: HashMap<Vec<u64>, Vec<usize>> = HashMap::new();
-    for (at, row) in extra.iter().enumerate() {
-        spelled.entry(row.traits.clone()).or_default().push(at);
+    let (mut known, mut gone) = (HashMap::new(), HashMap::new());
+    if extra.is_empty() {
+        return Ok(Sorter::new(place, known, gone));
     }
+    let exact: HashSet<&str> = extra.iter().map(|row| row.canonical.as_str()).collect();
+    let spelled = Index::of(extra.iter().map(|row| row.traits.as_slice()));
     let primary_key = &place.configured.primary_key;
     let schema = &place.configured.stream.json_schema;
     let mut others: HashMap<usize, String> = HashMap::new();
@@ -171,11 +173,8 @@ fn sorter<'a>(
         if exact.contains(canonical) {
             return true;
         }
-        let alike = (!spelled.is_empty())
-            .then(|| spelled.get(&traits::with_key(canonical, primary_key).0))
-            .flatten();
         let mut is_met = false;
-        for at in alike.into_iter().flatten() {
+        for at in spelled.alike(&traits::with_key(canonical, primary_key).0) {
             if fields::same_enough(sent, &extra[*at].text, schema, place.declared) {
                 others.entry(*at).or_insert_with(|| canonical.to_owned());
                 is_met = true;
@@ -183,7 +182,6 @@ fn sorter<'a>(
         }
         is_met
     };
-    let (mut known, mut gone) = (HashMap::new(), HashMap::new());
     for (row, version) in expected.rows() {
         let canonical = canonical(&row, types)?;
         if is_met(&row, &canonical) {

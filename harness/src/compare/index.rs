@@ -19,17 +19,16 @@ pub struct Index {
 impl Index {
     /// Of rows, each given by its traits.
     #[must_use]
-    pub fn of(rows: Vec<Vec<u64>>) -> Self {
-        let count = rows.len();
-        let mut by_trait: HashMap<u64, Vec<usize>> = HashMap::new();
-        let mut by_all: HashMap<Vec<u64>, Vec<usize>> = HashMap::new();
-        for (at, traits) in rows.into_iter().enumerate() {
-            for one in &traits {
-                by_trait.entry(*one).or_default().push(at);
+    pub fn of<'r>(rows: impl Iterator<Item = &'r [u64]>) -> Self {
+        let mut index = Self { by_trait: HashMap::new(), by_all: HashMap::new(), count: 0 };
+        for (at, traits) in rows.enumerate() {
+            for one in traits {
+                index.by_trait.entry(*one).or_default().push(at);
             }
-            by_all.entry(traits).or_default().push(at);
+            index.by_all.entry(traits.to_vec()).or_default().push(at);
+            index.count += 1;
         }
-        Self { by_trait, by_all, count }
+        index
     }
 
     /// How many rows there are.
@@ -92,7 +91,8 @@ mod tests {
     fn what_few_rows_share_tells_most() {
         // All share 1; two share 2; each has one of its own.
         let rows = (0..100).map(|at| if at < 2 { vec![1, 2, 100 + at] } else { vec![1, 100 + at] });
-        let index = Index::of(rows.collect());
+        let rows: Vec<_> = rows.collect();
+        let index = Index::of(rows.iter().map(Vec::as_slice));
         let all = |_| true;
         assert_eq!(index.near(&[1, 150], all), [50]);
         assert_eq!(index.near(&[1, 2], all), [0, 1]);

@@ -23,7 +23,7 @@ pub struct Matching {
 /// there.
 pub fn matching(
     missing: &Index,
-    found: &[Vec<u64>],
+    found: &[&[u64]],
     is_first: impl Fn(usize) -> bool,
     is_same: impl Fn(usize, usize) -> bool,
 ) -> Matching {
@@ -41,7 +41,7 @@ pub fn matching(
 
 struct Matcher<'a, F> {
     missing: &'a Index,
-    found: &'a [Vec<u64>],
+    found: &'a [&'a [u64]],
     is_same: F,
     /// For each missing row, the one that it is there as.
     owners: Vec<Option<usize>>,
@@ -65,8 +65,8 @@ impl<F: Fn(usize, usize) -> bool> Matcher<'_, F> {
         let mut reached: HashMap<usize, usize> = HashMap::new();
         let mut queue = VecDeque::from([start]);
         while let Some(found) = queue.pop_front() {
-            let near = self.missing.near(&self.found[found], |at| self.owners[at].is_none());
-            let alike = self.missing.alike(&self.found[found]);
+            let near = self.missing.near(self.found[found], |at| self.owners[at].is_none());
+            let alike = self.missing.alike(self.found[found]);
             let candidates = || alike.iter().chain(&near).copied().filter(|at| may(*at));
             let (free, taken): (Vec<_>, Vec<_>) =
                 candidates().partition(|at| self.owners[*at].is_none());
@@ -115,8 +115,8 @@ mod tests {
 
     /// Matches rows that all share one trait, by a table of what is the same.
     fn of(count: usize, found: usize, same: &[(usize, usize)]) -> Vec<Option<usize>> {
-        let missing = Index::of(vec![vec![7]; count]);
-        let found = vec![vec![7]; found];
+        let missing = Index::of(vec![&[7][..]; count].into_iter());
+        let found = vec![&[7][..]; found];
         matching(&missing, &found, |_| false, |m, f| same.contains(&(m, f))).of_found
     }
 
@@ -132,15 +132,16 @@ mod tests {
 
     #[test]
     fn what_has_to_be_matched_is_matched_first() {
-        let missing = Index::of(vec![vec![1]; 3]);
-        let found = vec![vec![1]; 2];
+        let missing = Index::of(vec![&[1][..]; 3].into_iter());
+        let found = vec![&[1][..]; 2];
         let of = matching(&missing, &found, |at| at == 2, |_, _| true).of_found;
         assert!(of.contains(&Some(2)) && of.iter().all(Option::is_some), "{of:?}");
     }
 
     #[test]
     fn what_was_not_compared_is_not_settled() {
-        let (missing, found) = (Index::of(vec![vec![1]; 800]), vec![vec![1]; 800]);
+        let found = vec![&[1][..]; 800];
+        let missing = Index::of(found.iter().copied());
         assert!(matching(&missing, &found, |_| false, |_, _| false).is_cut);
         let all = matching(&missing, &found, |_| false, |_, _| true);
         assert!(!all.is_cut && all.of_found.iter().all(Option::is_some));

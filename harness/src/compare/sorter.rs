@@ -109,10 +109,10 @@ impl<'a> Sorter<'a> {
                 found: Some(row.text),
             });
         }
-        let index = Index::of(missing.iter().map(|row| row.traits.clone()).collect());
+        let index = Index::of(missing.iter().map(|row| row.traits.as_slice()));
         let mut missing: Vec<Option<Row>> = missing.into_iter().map(Some).collect();
         for row in unknown {
-            let is_free = |at: &usize| missing[*at].is_some();
+            let is_free = |at: usize| missing[at].is_some();
             let twin = twin(&row, &index, is_free).and_then(|at| missing[at].take());
             differences.push(Difference {
                 kind: if twin.is_some() { Kind::Altered } else { Kind::Invented },
@@ -159,9 +159,9 @@ fn is_delete(row: &Row) -> bool {
 
 /// The missing row that this one most likely was: that of the same primary key, or, without a key,
 /// the one with which it shares what fewest rows have.
-fn twin(row: &Row, missing: &Index, is_free: impl Fn(&usize) -> bool) -> Option<usize> {
+fn twin(row: &Row, missing: &Index, is_free: impl Fn(usize) -> bool) -> Option<usize> {
     let has_key = |at: &usize| row.key_trait.is_none_or(|key| missing.has(*at, key));
     let shares = |at: &usize| row.traits.iter().any(|one| missing.has(*at, *one));
-    let near = missing.near(&row.traits, |at| is_free(&at));
-    near.into_iter().find(|at| is_free(at) && has_key(at) && shares(at))
+    let near = missing.near(&row.traits, &is_free);
+    near.into_iter().find(|at| is_free(*at) && has_key(at) && shares(at))
 }

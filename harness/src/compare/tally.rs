@@ -46,6 +46,11 @@ impl Tally {
         self.take(hash, 1)
     }
 
+    /// Whether a row is one too many.
+    pub fn is_extra(&self, hash: u64) -> bool {
+        self.counts.get(&hash).is_some_and(|count| *count < 0)
+    }
+
     /// Whether a row is one too many; it counts as gone then.
     pub fn take_extra(&mut self, hash: u64) -> bool {
         self.take(hash, -1)
@@ -80,7 +85,9 @@ mod tests {
         }
         assert!(!tally.take_missing(1) && !tally.take_extra(1));
         assert!(tally.take_missing(2) && !tally.take_missing(2));
+        assert!(!tally.is_extra(1) && !tally.is_extra(2) && tally.is_extra(3));
         assert!(!tally.take_missing(3) && tally.take_extra(3) && !tally.take_extra(3));
+        assert!(!tally.is_extra(3));
     }
 
     #[test]
