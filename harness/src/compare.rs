@@ -7,9 +7,11 @@
 mod close_look;
 pub mod fields;
 mod first;
+pub mod groups;
 pub mod index;
 pub mod matching;
 mod moment;
+mod names;
 mod sorter;
 mod tally;
 pub mod traits;

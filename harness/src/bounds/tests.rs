@@ -330,7 +330,7 @@ fn too_many_rows_in_another_form_settle_nothing() {
     // What is lost with nothing in its place is lost.
     assert_eq!(many(20_001, |_| None).unwrap().len(), 20_001);
     let dropped = |id| Some(as_text(id).replace(r#","x":0"#, ""));
-    assert!(many(200, dropped).is_err());
+    assert_eq!(many(200, dropped), Ok(vec![]));
 }
 
 #[test]

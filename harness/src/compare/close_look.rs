@@ -6,12 +6,14 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::first::First;
-use super::index::Index;
-use super::matching::matching;
+use super::groups::Groups;
+use super::matching::{Found, Sent, matching};
+use super::names::Names;
 use super::sorter::Sorter;
 use super::tally::Tally;
+use super::traits::{self, Needs, Traits};
 use super::types::Types;
-use super::{Bucket, Comparison, Place, canonical, fields, hash, traits};
+use super::{Bucket, Comparison, Place, canonical, fields, hash};
 use crate::evidence::Rows;
 use crate::model::{self, Expected, Version};
 use crate::protocol::json;
@@ -26,8 +28,8 @@ pub struct Row<'a> {
     /// Its primary key. A key within an object is found in the object's JSON as well.
     pub key: String,
     /// What it is known by in any spelling.
-    pub traits: Vec<u64>,
-    /// Its primary key's share in that.
+    pub traits: Traits,
+    /// Its primary key in any spelling, where there is a key.
     pub key_trait: Option<u64>,
     /// Of a row that has to be there.
     pub version: Option<Version<'a>>,
@@ -40,8 +42,8 @@ impl<'a> Row<'a> {
         primary_key: &[Vec<String>],
         version: Option<Version<'a>>,
     ) -> Self {
-        let key = model::key(&json::read(&canonical).unwrap_or(Value::Null), primary_key);
-        let (traits, key_trait) = traits::with_key(&canonical, primary_key);
+        let key = key_of(&canonical, primary_key);
+        let (traits, key_trait) = (Traits::of(&canonical), traits::key(&canonical, primary_key));
         Self { text, canonical, key, traits, key_trait, version }
     }
 
@@ -123,9 +125,13 @@ pub fn close_look(
     missing.sort_by(|a, b| a.text.cmp(&b.text));
     // Where rows differ on one side alone, none has a twin that could have been passed over.
     let has_both = !missing.is_empty() && !extra.is_empty();
-    let is_settled = drop_same(&mut missing, &mut extra, place);
-    comparison.is_cut = (is_cut || !is_settled) && has_both;
-    let sorter = sorter(expected, place, types, &mut extra)?;
+    let mut is_settled = drop_same(&mut missing, &mut extra, place);
+    if has_both && is_settled && !is_cut {
+        is_settled = bring_back(expected, landed, place, &mut missing, &mut extra)?
+            && drop_same(&mut missing, &mut extra, place);
+    }
+    let (sorter, are_named) = sorter(expected, place, types, &mut extra)?;
+    comparison.is_cut = (is_cut || !is_settled) && has_both || !are_named;
     comparison.differences = if comparison.is_cut {
         sorter.certain(missing, extra, comparison)
     } else {
@@ -137,70 +143,125 @@ pub fn close_look(
 /// Drops the rows that are there as they were sent, but for what a destination may do to values. The
 /// answer says whether there were not too many to compare.
 fn drop_same(missing: &mut Vec<Row>, extra: &mut Vec<Row>, place: &Place) -> bool {
-    let index = Index::of(missing.iter().map(|row| row.traits.as_slice()));
-    let found: Vec<_> = extra.iter().map(|row| row.traits.as_slice()).collect();
-    let is_same = |sent: usize, landed: usize| {
-        let schema = &place.configured.stream.json_schema;
-        fields::same_enough(&missing[sent].text, &extra[landed].text, schema, place.declared)
+    let schema = &place.configured.stream.json_schema;
+    let mut wanted = Groups::of(missing.iter().map(|row| row.text.as_str()));
+    // Of equal rows, one may tell that it is another, changed.
+    let of_extra = |row: &Row| (row.canonical.clone(), fields::meta(&row.text));
+    let mut there = Groups::of(extra.iter().map(of_extra));
+    let (firsts, founds): (Vec<_>, Vec<_>) = (wanted.firsts().collect(), there.firsts().collect());
+    let needs = |row: &Row| Needs::of(&row.text, &row.canonical, schema);
+    let needs: Vec<_> = firsts.iter().map(|(at, _)| needs(&missing[*at])).collect();
+    let sent = firsts.iter().zip(&needs).map(|((_, count), needs)| Sent {
+        needs,
+        count: *count,
+        first: 0,
+    });
+    let found =
+        founds.iter().map(|(at, count)| Found { traits: &extra[*at].traits, count: *count });
+    let is_same = |sent: usize, found: usize| {
+        let (sent, landed) = (&missing[firsts[sent].0].text, &extra[founds[found].0].text);
+        fields::same_enough(sent, landed, schema, place.declared)
     };
-    let matching = matching(&index, &found, |_| false, is_same);
-    let matched: HashSet<usize> = matching.of_found.iter().flatten().copied().collect();
-    let mut nth = 0..;
-    missing.retain(|_| !nth.next().is_some_and(|nth| matched.contains(&nth)));
-    let mut of_found = matching.of_found.iter();
-    extra.retain(|_| of_found.next().is_some_and(Option::is_none));
+    let matching = matching(&sent.collect::<Vec<_>>(), &found.collect::<Vec<_>>(), is_same);
+    let (mut same, mut same_there) = (HashSet::new(), HashSet::new());
+    for (sent, found, count) in matching.pairs {
+        same.extend(wanted.take(sent, count));
+        same_there.extend(there.take(found, count));
+    }
+    drop_these(missing, &same);
+    drop_these(extra, &same_there);
     !matching.is_cut
 }
 
-/// What sorts the rows that are left. A row that spells one that was sent in another way goes by that
-/// one's text from here on.
+/// Brings back the rows that are known by the same as one that is missing and one that is there. A
+/// row's other spelling may be how another was sent, and the two were taken for one. The answer says
+/// whether they are not too many.
+fn bring_back<'a>(
+    expected: &'a Expected,
+    landed: &Rows,
+    place: &Place,
+    missing: &mut Vec<Row<'a>>,
+    extra: &mut Vec<Row<'a>>,
+) -> Result<bool, String> {
+    let there: HashSet<&Traits> = extra.iter().map(|row| &row.traits).collect();
+    let both = missing.iter().map(|row| &row.traits).filter(|traits| there.contains(traits));
+    let both: HashSet<Traits> = both.cloned().collect();
+    if both.is_empty() {
+        return Ok(true);
+    }
+    let types = &Types::of(&place.configured.stream.json_schema);
+    let back = |text: &str, version, rows: &mut First<Row<'a>>| {
+        let canonical = canonical(text, types)?;
+        if !rows.is_cut && both.contains(&Traits::of(&canonical)) {
+            let row = Row::new(text.to_owned(), canonical, &place.configured.primary_key, version);
+            let bytes = row.bytes();
+            rows.push(row, bytes);
+        }
+        Ok(())
+    };
+    let (mut sent, mut found) = (First::default(), First::default());
+    for (row, version) in expected.rows() {
+        back(&row, Some(version), &mut sent)?;
+    }
+    let mut read: Result<(), String> = Ok(());
+    let all = landed.for_each(|row| {
+        if read.is_ok() {
+            read = back(row, None, &mut found);
+        }
+    });
+    all.map_err(|error| error.to_string()).and(read)?;
+    if sent.is_cut || found.is_cut {
+        return Ok(false);
+    }
+    for (rows, back) in [(missing, sent.rows), (extra, found.rows)] {
+        rows.retain(|row| !both.contains(&row.traits));
+        rows.extend(back);
+    }
+    Ok(true)
+}
+
+fn drop_these(rows: &mut Vec<Row>, these: &HashSet<usize>) {
+    let mut nth = 0..;
+    rows.retain(|_| !nth.next().is_some_and(|nth| these.contains(&nth)));
+}
+
+/// What sorts the rows that are left, and whether all could be named. A row that spells one that was
+/// sent in another way goes by that one's text and key from here on.
 fn sorter<'a>(
     expected: &'a Expected,
-    place: &'a Place,
+    place: &'a Place<'a>,
     types: &Types,
     extra: &mut [Row],
-) -> Result<Sorter<'a>, String> {
+) -> Result<(Sorter<'a>, bool), String> {
     let (mut known, mut gone) = (HashMap::new(), HashMap::new());
     if extra.is_empty() {
-        return Ok(Sorter::new(place, known, gone));
+        return Ok((Sorter::new(place, known, gone), true));
     }
-    let exact: HashSet<&str> = extra.iter().map(|row| row.canonical.as_str()).collect();
-    let spelled = Index::of(extra.iter().map(|row| row.traits.as_slice()));
-    let primary_key = &place.configured.primary_key;
-    let schema = &place.configured.stream.json_schema;
-    let mut others: HashMap<usize, String> = HashMap::new();
-    let mut is_met = |sent: &str, canonical: &str| {
-        if exact.contains(canonical) {
-            return true;
-        }
-        let mut is_met = false;
-        for at in spelled.alike(&traits::with_key(canonical, primary_key).0) {
-            if fields::same_enough(sent, &extra[*at].text, schema, place.declared) {
-                others.entry(*at).or_insert_with(|| canonical.to_owned());
-                is_met = true;
-            }
-        }
-        is_met
-    };
+    let mut names = Names::of(extra, place);
     for (row, version) in expected.rows() {
         let canonical = canonical(&row, types)?;
-        if is_met(&row, &canonical) {
-            known.entry(canonical).or_insert(version);
+        if !known.contains_key(&canonical) && names.look_for(&row, &canonical) {
+            known.insert(canonical, version);
         }
     }
     for one in &expected.gone {
         if let Ok(canonical) = canonical(one.data, types)
-            && is_met(one.data, &canonical)
+            && names.look_for(one.data, &canonical)
         {
             gone.insert(canonical, *one);
         }
     }
-    for (at, canonical) in others {
-        let is_exact =
-            known.contains_key(&extra[at].canonical) || gone.contains_key(&extra[at].canonical);
-        if !is_exact {
-            extra[at].canonical = canonical;
+    let (names, are_all) = names.found();
+    for (at, canonical) in names {
+        let row = &mut extra[at];
+        if !known.contains_key(&row.canonical) && !gone.contains_key(&row.canonical) {
+            row.key = key_of(&canonical, &place.configured.primary_key);
+            row.canonical = canonical;
         }
     }
-    Ok(Sorter::new(place, known, gone))
+    Ok((Sorter::new(place, known, gone), are_all))
+}
+
+fn key_of(canonical: &str, primary_key: &[Vec<String>]) -> String {
+    model::key(&json::read(canonical).unwrap_or(Value::Null), primary_key)
 }

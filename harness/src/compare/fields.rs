@@ -11,16 +11,18 @@
 //! | an array, an object, a union, an unknown type | its JSON as a text |
 //! | a null within an object | nothing, and the other way round |
 //! | a value of an unknown type | null |
-//! | a number, at any depth | the nearest 64-bit float, unless `numbers=exact` is declared |
+//! | a number that is declared so, or has a fraction | the nearest 64-bit float, unless `numbers=exact` is declared |
 //! | an integer, at any depth | what `integers=…` declares |
 //! | a moment, a time of day | the same in another zone, to the microsecond |
 //! | a text with U+0000 | the text without it, where `nul=dropped` is declared |
 
-mod ordinary;
+pub(super) mod ordinary;
+mod within;
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::moment::Moment;
@@ -41,7 +43,7 @@ pub fn same_enough(sent: &str, landed: &str, schema: &Value, declared: &Declared
         let there = landed.get(key).unwrap_or(&Value::Null);
         let property = &schema["properties"][key.as_str()];
         let is_told = || match &told {
-            Some(told) => is_told(told, key, value, there),
+            Some(told) => is_told(told, key, value, there, declared),
             None => there.is_null() && !fits(value, property),
         };
         field(value, there, schema, property, declared)
@@ -72,41 +74,31 @@ pub fn tells_of_changes(landed: &str) -> bool {
         && matches!(json::read(landed), Some(Value::Object(row)) if !changes(&row).is_empty())
 }
 
+/// What a landed row tells of itself, as it was read back: its `_airbyte_meta`.
+#[must_use]
+pub fn meta(landed: &str) -> Option<String> {
+    let row: HashMap<&str, &RawValue> = serde_json::from_str(landed).ok()?;
+    row.get("_airbyte_meta").map(|meta| meta.get().to_owned())
+}
+
 /// Whether a change that is told of is the one that was made.
-fn is_told(told: &HashMap<String, String>, key: &str, sent: &Value, landed: &Value) -> bool {
+fn is_told(
+    told: &HashMap<String, String>,
+    key: &str,
+    sent: &Value,
+    landed: &Value,
+    declared: &Declared,
+) -> bool {
     let is_cut = || match (sent.as_str(), landed.as_str()) {
         (Some(sent), Some(landed)) => {
             sent.starts_with(landed) && landed.len() >= ordinary::shortest(sent)
         }
         _ => false,
     };
-    let within = |field: &&String| {
-        field.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[', '/']))
-    };
     match told.get(key) {
         Some(word) => landed.is_null() || word == "TRUNCATED" && is_cut(),
         // What a field within a structure was is told by its path.
-        None => told.keys().any(|field| within(&field)) && lacks_only(sent, landed),
-    }
-}
-
-/// Whether what landed of a structure is what was sent, but for values that became null.
-fn lacks_only(sent: &Value, landed: &Value) -> bool {
-    match (sent, landed) {
-        (_, Value::Null) => true,
-        (Value::Object(sent), Value::Object(landed)) => {
-            let lacks = |(key, value): (&String, &Value)| {
-                lacks_only(value, landed.get(key).unwrap_or(&Value::Null))
-            };
-            landed.keys().all(|key| sent.contains_key(key)) && sent.iter().all(lacks)
-        }
-        (Value::Array(sent), Value::Array(landed)) => {
-            sent.len() == landed.len() && sent.iter().zip(landed).all(|(s, l)| lacks_only(s, l))
-        }
-        (Value::Object(_) | Value::Array(_), Value::String(text)) => {
-            json::read(text).is_some_and(|read| !read.is_string() && lacks_only(sent, &read))
-        }
-        _ => json::equal(sent, landed, Numbers::ByValue),
+        None => within::lacks_only_told(told.keys(), key, sent, landed, declared),
     }
 }
 
@@ -219,8 +211,10 @@ fn is_text_of(sent: &Value, landed: &Value, declared: &Declared) -> bool {
 fn is_json_of(sent: &Value, landed: &Value, declared: &Declared) -> bool {
     let read = landed.as_str().and_then(json::read);
     read.is_some_and(|mut read| {
+        let mut sent = sent.clone();
+        drop_nulls(&mut sent);
         drop_nulls(&mut read);
-        same_json(sent, &read, declared)
+        same_json(&sent, &read, declared)
     })
 }
 

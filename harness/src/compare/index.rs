@@ -1,71 +1,74 @@
-//! An index of rows by what they are known by, to find the one that another row was.
+//! Indices of rows by what they are known by, to find the one that another row was.
 //!
-//! A field that few rows share tells most. What a value may be spelled as is told loosely in a row's
-//! traits: who finds a row here looks at it again.
+//! What a value may be spelled as is told loosely in a row's traits: who finds a row here looks at
+//! it again.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+
+use super::traits::{Needs, Traits};
 
 /// A trait that more rows share than this is no trace, unless it is the only one.
 const FEW: usize = 64;
 
 /// Rows by their traits.
-pub struct Index {
+pub struct Index<'r> {
+    rows: Vec<&'r Traits>,
     by_trait: HashMap<u64, Vec<usize>>,
-    by_all: HashMap<Vec<u64>, Vec<usize>>,
-    count: usize,
+    by_all: HashMap<&'r Traits, Vec<usize>>,
 }
 
-impl Index {
+impl<'r> Index<'r> {
     /// Of rows, each given by its traits.
     #[must_use]
-    pub fn of<'r>(rows: impl Iterator<Item = &'r [u64]>) -> Self {
-        let mut index = Self { by_trait: HashMap::new(), by_all: HashMap::new(), count: 0 };
-        for (at, traits) in rows.enumerate() {
-            for one in traits {
-                index.by_trait.entry(*one).or_default().push(at);
+    pub fn of(rows: impl Iterator<Item = &'r Traits>) -> Self {
+        let rows: Vec<_> = rows.collect();
+        let (mut by_trait, mut by_all): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) =
+            (HashMap::new(), HashMap::new());
+        for (at, row) in rows.iter().enumerate() {
+            for one in row.fields() {
+                by_trait.entry(*one).or_default().push(at);
             }
-            index.by_all.entry(traits.to_vec()).or_default().push(at);
-            index.count += 1;
+            by_all.entry(*row).or_default().push(at);
         }
-        index
-    }
-
-    /// How many rows there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count
+        Self { rows, by_trait, by_all }
     }
 
     /// The rows with just these traits.
     #[must_use]
-    pub fn alike(&self, traits: &[u64]) -> &[usize] {
+    pub fn alike(&self, traits: &Traits) -> &[usize] {
         self.by_all.get(traits).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a row has a trait.
+    /// The rows with a trait.
     #[must_use]
-    pub fn has(&self, row: usize, one: u64) -> bool {
-        self.by_trait.get(&one).is_some_and(|rows| rows.binary_search(&row).is_ok())
+    pub fn with(&self, one: u64) -> &[usize] {
+        self.by_trait.get(&one).map_or(&[], Vec::as_slice)
     }
 
-    /// The rows that share some of these traits, the likeliest first: those with a trait that few
-    /// have; without such, the free ones among those with the rarest; without any, all that are
-    /// free, since a row may share nothing with what it was.
+    /// The rows that may be one that was sent: those that are alike first.
+    pub fn may_be<'s>(&'s self, needs: &'s Needs) -> impl Iterator<Item = usize> + 's {
+        let rarest = rarest(needs, |one| self.with(one).len());
+        let all = rarest.is_none().then_some(0..self.rows.len()).into_iter().flatten();
+        let with = rarest.into_iter().flatten().flat_map(|one| self.with(*one)).copied();
+        let alike = self.alike(&needs.traits);
+        let others = all.chain(with).filter(|at| *self.rows[*at] != needs.traits);
+        alike.iter().copied().chain(others).filter(|at| needs.are_met_by(self.rows[*at]))
+    }
+
+    /// A row that shares some of these traits, the likeliest that is free: one with a trait that few
+    /// have, or else one with the rarest.
     #[must_use]
-    pub fn near(&self, traits: &[u64], is_free: impl Fn(usize) -> bool) -> Vec<usize> {
+    pub fn nearest(&self, traits: &Traits, is_free: impl Fn(usize) -> bool) -> Option<usize> {
         let mut shared: Vec<&Vec<usize>> =
-            traits.iter().filter_map(|one| self.by_trait.get(one)).collect();
+            traits.fields().iter().filter_map(|one| self.by_trait.get(one)).collect();
         shared.sort_by_key(|rows| rows.len());
-        let Some(rarest) = shared.first() else {
-            return (0..self.count).filter(|at| is_free(*at)).take(FEW).collect();
-        };
-        if rarest.len() > FEW {
-            return rarest.iter().copied().filter(|at| is_free(*at)).collect();
+        if shared.first()?.len() > FEW {
+            return shared.first()?.iter().copied().find(|at| is_free(*at));
         }
         let mut points: HashMap<usize, usize> = HashMap::new();
         for rows in shared.iter().filter(|rows| rows.len() <= FEW) {
-            for at in *rows {
+            for at in rows.iter().filter(|at| is_free(**at)) {
                 *points.entry(*at).or_default() += (1 << 32) / rows.len();
             }
         }
@@ -77,31 +80,56 @@ impl Index {
                 }
             }
         }
-        let mut near: Vec<_> = points.into_iter().collect();
-        near.sort_by_key(|(at, points)| (Reverse(*points), *at));
-        near.into_iter().map(|(at, _)| at).collect()
+        points.into_iter().max_by_key(|(at, points)| (*points, Reverse(*at))).map(|(at, _)| at)
     }
+}
+
+/// Of what a row needs, what fewest rows have; `None` where it needs nothing.
+pub fn rarest(needs: &Needs, count: impl Fn(u64) -> usize) -> Option<&[u64]> {
+    let all = |forms: &&Vec<u64>| forms.iter().map(|one| count(*one)).sum::<usize>();
+    needs.all.iter().min_by_key(all).map(Vec::as_slice)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    fn row(v: u32, w: &str) -> String {
+        format!(r#"{{"a":"x","v":{v},"w":"{w}"}}"#)
+    }
 
     #[test]
     fn what_few_rows_share_tells_most() {
-        // All share 1; two share 2; each has one of its own.
-        let rows = (0..100).map(|at| if at < 2 { vec![1, 2, 100 + at] } else { vec![1, 100 + at] });
-        let rows: Vec<_> = rows.collect();
-        let index = Index::of(rows.iter().map(Vec::as_slice));
-        let all = |_| true;
-        assert_eq!(index.near(&[1, 150], all), [50]);
-        assert_eq!(index.near(&[1, 2], all), [0, 1]);
-        assert_eq!(index.near(&[1, 2, 101, 150], all), [1, 50, 0]);
-        assert_eq!(index.near(&[1], all).len(), 100);
-        assert_eq!(index.near(&[1], |at| at > 97), [98, 99]);
-        assert_eq!(index.near(&[9], all).len(), FEW);
-        assert_eq!(index.alike(&[1, 150]), [50]);
-        assert!(index.alike(&[1]).is_empty() && index.has(50, 150) && !index.has(50, 151));
-        assert_eq!(index.count(), 100);
+        // All share `a`; two share `w`; each has a `v` of its own.
+        let rows: Vec<_> =
+            (0..100).map(|at| Traits::of(&row(at, if at < 2 { "two" } else { "many" }))).collect();
+        let index = Index::of(rows.iter());
+        let nearest = |row: &str, from: usize| index.nearest(&Traits::of(row), |at| at >= from);
+        assert_eq!(nearest(r#"{"a":"x","v":50}"#, 0), Some(50));
+        assert_eq!(nearest(r#"{"a":"x","v":50}"#, 51), None);
+        assert_eq!(nearest(r#"{"a":"x","w":"two"}"#, 0), Some(0));
+        assert_eq!(nearest(r#"{"a":"x","w":"two"}"#, 1), Some(1));
+        assert_eq!(nearest(&row(50, "two"), 0), Some(50));
+        assert_eq!(nearest(r#"{"a":"x"}"#, 98), Some(98));
+        assert_eq!(nearest(r#"{"b":9}"#, 0), None);
+        assert_eq!(index.alike(&Traits::of(&row(50, "many"))), [50]);
+        assert!(index.alike(&Traits::of(r#"{"a":"x"}"#)).is_empty());
+    }
+
+    #[test]
+    fn a_row_is_found_by_what_has_one_form_only() {
+        let rows = [r#"{"v":1,"w":"x"}"#, r#"{"v":1}"#, r#"{"v":2}"#, r#"{"v":1,"w":"y"}"#];
+        let rows = rows.map(Traits::of);
+        let index = Index::of(rows.iter());
+        let schema = json!({"properties": {"v": {"type": "integer"}}});
+        let found = |sent: &str| index.may_be(&Needs::of(sent, sent, &schema)).collect::<Vec<_>>();
+        // What the schema does not declare may be gone.
+        assert_eq!(found(r#"{"v":1,"w":"y"}"#), [3, 0, 1]);
+        assert_eq!(found(r#"{"v":2,"w":"y"}"#), [2]);
+        assert_eq!(found(r#"{"v":1}"#), [1]);
+        assert!(found(r#"{"v":3}"#).is_empty());
+        assert!(found(r#"{"w":"x"}"#).is_empty());
+        assert_eq!(found(r#"{"v":"odd","w":"x"}"#).len(), 4);
     }
 }

@@ -1,111 +1,221 @@
 //! Matching: which of the rows that are missing are there in another spelling.
 //!
 //! Several rows may have one spelling in common, so that one must not be taken for another that
-//! has no other choice: as many as possible are matched, by augmenting paths.
+//! has no other choice: as many as possible are matched, by augmenting paths. Equal rows are one
+//! here, with their number.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::index::Index;
+use super::index::{Index, rarest};
+use super::traits::{Needs, Traits};
 
 /// Pairs that are compared, at most; each takes some microseconds.
-const COMPARED: usize = 500_000;
+const COMPARED: usize = 1_000_000;
+
+/// A row that was sent and is missing.
+pub struct Sent<'r> {
+    /// What it has to be known by.
+    pub needs: &'r Needs,
+    /// How often it is missing.
+    pub count: u32,
+    /// How many of them have to be matched before any of the others.
+    pub first: u32,
+}
+
+/// A row that is there.
+pub struct Found<'r> {
+    /// What it is known by.
+    pub traits: &'r Traits,
+    /// How often it is there.
+    pub count: u32,
+}
 
 /// What was matched.
 pub struct Matching {
-    /// For each row that is there, the missing one that it is.
-    pub of_found: Vec<Option<usize>>,
+    /// A row that was sent, the one that it is there as, and how often.
+    pub pairs: Vec<(usize, usize, u32)>,
     /// Whether too many could have been the same to compare them all.
     pub is_cut: bool,
 }
 
-/// Matches rows, each given by its traits, as many as there are. Those of the missing rows that
-/// `is_first` names are matched before the others; `is_same` compares a missing row with one that is
-/// there.
+/// Matches as many rows as can be; `is_same` compares one that was sent with one that is there.
 pub fn matching(
-    missing: &Index,
-    found: &[&[u64]],
-    is_first: impl Fn(usize) -> bool,
+    sent: &[Sent],
+    found: &[Found],
     is_same: impl Fn(usize, usize) -> bool,
 ) -> Matching {
-    let owners = vec![None; missing.count()];
-    let of_found = vec![None; found.len()];
-    let mut matcher =
-        Matcher { missing, found, is_same, owners, of_found, known: HashMap::new(), is_cut: false };
-    let firsts: Vec<bool> = (0..missing.count()).map(is_first).collect();
-    if firsts.contains(&true) {
-        matcher.match_all(|at| firsts[at]);
+    let mut matcher = Matcher::new(sent, found, is_same);
+    if sent.iter().any(|row| row.first > 0) {
+        matcher.match_all();
     }
-    matcher.match_all(|_| true);
-    Matching { of_found: matcher.of_found, is_cut: matcher.is_cut }
+    for (room, row) in matcher.room.iter_mut().zip(sent) {
+        *room += row.count - row.first;
+    }
+    matcher.match_all();
+    let pairs = matcher.held.iter().enumerate().flat_map(|(sent, held)| {
+        held.iter()
+            .filter(|(_, times)| **times > 0)
+            .map(move |(found, times)| (sent, *found, *times))
+    });
+    Matching { pairs: pairs.collect(), is_cut: matcher.is_cut }
 }
 
 struct Matcher<'a, F> {
-    missing: &'a Index,
-    found: &'a [&'a [u64]],
+    sent: &'a [Sent<'a>],
+    found: &'a [Found<'a>],
     is_same: F,
-    /// For each missing row, the one that it is there as.
-    owners: Vec<Option<usize>>,
-    of_found: Vec<Option<usize>>,
-    /// Pairs that were compared.
-    known: HashMap<(usize, usize), bool>,
+    alike: Index<'a>,
+    /// The rows that were sent by what they need and fewest rows have; those that need nothing.
+    by_need: HashMap<u64, Vec<usize>>,
+    needless: Vec<usize>,
+    /// How many of each that was sent are not matched yet.
+    room: Vec<u32>,
+    /// How many of each that is there are not.
+    left: Vec<u32>,
+    /// For each that was sent, what it is there as, and how often.
+    held: Vec<BTreeMap<usize, u32>>,
+    /// For each that is there, what it may be, as soon as that was looked for.
+    same: HashMap<usize, Vec<usize>>,
+    compared: usize,
     is_cut: bool,
 }
 
-impl<F: Fn(usize, usize) -> bool> Matcher<'_, F> {
-    fn match_all(&mut self, may: impl Fn(usize) -> bool) {
-        for at in 0..self.found.len() {
-            if self.of_found[at].is_none() {
-                self.augment(at, &may);
+impl<'a, F: Fn(usize, usize) -> bool> Matcher<'a, F> {
+    fn new(sent: &'a [Sent], found: &'a [Found], is_same: F) -> Self {
+        let there = Index::of(found.iter().map(|row| row.traits));
+        let mut by_need: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut needless = Vec::new();
+        for (at, row) in sent.iter().enumerate() {
+            match rarest(row.needs, |one| there.with(one).len()) {
+                Some(forms) => {
+                    for one in forms {
+                        by_need.entry(*one).or_default().push(at);
+                    }
+                }
+                None => needless.push(at),
             }
+        }
+        Self {
+            sent,
+            found,
+            is_same,
+            alike: Index::of(sent.iter().map(|row| &row.needs.traits)),
+            by_need,
+            needless,
+            room: sent.iter().map(|row| row.first).collect(),
+            left: found.iter().map(|row| row.count).collect(),
+            held: vec![BTreeMap::new(); sent.len()],
+            same: HashMap::new(),
+            compared: 0,
+            is_cut: false,
         }
     }
 
-    /// Matches one row that is there, if others can make room for it.
-    fn augment(&mut self, start: usize, may: &impl Fn(usize) -> bool) {
-        let mut reached: HashMap<usize, usize> = HashMap::new();
+    /// Those that are alike first: mostly, nothing else is left then.
+    fn match_all(&mut self) {
+        for found in 0..self.found.len() {
+            for sent in self.alike.alike(self.found[found].traits).to_vec() {
+                let times = self.room[sent].min(self.left[found]);
+                if times > 0 && self.compare(sent, found) {
+                    self.room[sent] -= times;
+                    self.left[found] -= times;
+                    *self.held[sent].entry(found).or_default() += times;
+                }
+            }
+        }
+        // What one search has reached in vain cannot be of use to another, and is not looked for.
+        self.same.clear();
+        let mut is_dead = vec![false; self.sent.len()];
+        for found in 0..self.found.len() {
+            while self.left[found] > 0
+                && self.room.iter().any(|room| *room > 0)
+                && self.augment(found, &mut is_dead)
+            {}
+        }
+    }
+
+    /// Matches a row that is there once more, or more often, if others can make room for it.
+    fn augment(&mut self, start: usize, is_dead: &mut [bool]) -> bool {
+        // How each was reached: what was sent from what is there, and the other way round.
+        let (mut by_found, mut by_sent) = (BTreeMap::new(), HashMap::new());
         let mut queue = VecDeque::from([start]);
         while let Some(found) = queue.pop_front() {
-            let near = self.missing.near(self.found[found], |at| self.owners[at].is_none());
-            let alike = self.missing.alike(self.found[found]);
-            let candidates = || alike.iter().chain(&near).copied().filter(|at| may(*at));
-            let (free, taken): (Vec<_>, Vec<_>) =
-                candidates().partition(|at| self.owners[*at].is_none());
-            for at in free.into_iter().chain(taken) {
-                if reached.contains_key(&at) || !self.compare(at, found) {
+            self.look_for(found, is_dead);
+            for &sent in self.same.get(&found).into_iter().flatten() {
+                if is_dead[sent] || by_found.contains_key(&sent) {
                     continue;
                 }
-                reached.insert(at, found);
-                match self.owners[at] {
-                    Some(owner) => queue.push_back(owner),
-                    None => return self.flip(at, start, &reached),
+                by_found.insert(sent, found);
+                if self.room[sent] > 0 {
+                    self.flow(start, sent, &by_found, &by_sent);
+                    return true;
+                }
+                for (&other, &times) in &self.held[sent] {
+                    if times > 0 && other != start && !by_sent.contains_key(&other) {
+                        by_sent.insert(other, sent);
+                        queue.push_back(other);
+                    }
                 }
             }
         }
+        for sent in by_found.into_keys() {
+            is_dead[sent] = true;
+        }
+        false
     }
 
-    /// Gives the rows on the way to `at` to those that have reached them.
-    fn flip(&mut self, mut at: usize, start: usize, reached: &HashMap<usize, usize>) {
-        while let Some(&found) = reached.get(&at) {
-            let before = self.of_found[found].replace(at);
-            self.owners[at] = Some(found);
-            match before {
-                Some(before) if found != start => at = before,
-                _ => return,
+    /// Gives each row on the way to `end` to what has reached it, as often as all can.
+    fn flow(
+        &mut self,
+        start: usize,
+        end: usize,
+        by_found: &BTreeMap<usize, usize>,
+        by_sent: &HashMap<usize, usize>,
+    ) {
+        let mut way = Vec::new();
+        let mut sent = end;
+        while let Some(&found) = by_found.get(&sent) {
+            let before = by_sent.get(&found).copied().filter(|_| found != start);
+            way.push((sent, found, before));
+            let Some(before) = before else { break };
+            sent = before;
+        }
+        let held = |(_, found, before): &(usize, usize, Option<usize>)| {
+            before.map(|before| self.held[before].get(found).copied().unwrap_or(0))
+        };
+        let least = way.iter().filter_map(held).min().unwrap_or(u32::MAX);
+        let times = least.min(self.room[end]).min(self.left[start]);
+        for (sent, found, before) in way {
+            *self.held[sent].entry(found).or_default() += times;
+            if let Some(times_before) = before.and_then(|sent| self.held[sent].get_mut(&found)) {
+                *times_before -= times;
             }
         }
+        self.room[end] -= times;
+        self.left[start] -= times;
     }
 
-    fn compare(&mut self, missing: usize, found: usize) -> bool {
-        if let Some(known) = self.known.get(&(missing, found)) {
-            return *known;
+    /// Compares a row that is there with all that it may be.
+    fn look_for(&mut self, found: usize, is_dead: &[bool]) {
+        if self.same.contains_key(&found) {
+            return;
         }
-        if self.known.len() >= COMPARED {
+        let traits = self.found[found].traits;
+        let needy = traits.fields().iter().filter_map(|one| self.by_need.get(one)).flatten();
+        let may_be = needy.chain(&self.needless).copied();
+        let may_be: Vec<usize> =
+            may_be.filter(|at| !is_dead[*at] && self.sent[*at].needs.are_met_by(traits)).collect();
+        let same = may_be.into_iter().filter(|sent| self.compare(*sent, found)).collect();
+        self.same.insert(found, same);
+    }
+
+    fn compare(&mut self, sent: usize, found: usize) -> bool {
+        if self.compared >= COMPARED {
             self.is_cut = true;
             return false;
         }
-        let is_same = (self.is_same)(missing, found);
-        self.known.insert((missing, found), is_same);
-        is_same
+        self.compared += 1;
+        (self.is_same)(sent, found)
     }
 }
 
@@ -113,37 +223,61 @@ impl<F: Fn(usize, usize) -> bool> Matcher<'_, F> {
 mod tests {
     use super::*;
 
-    /// Matches rows that all share one trait, by a table of what is the same.
-    fn of(count: usize, found: usize, same: &[(usize, usize)]) -> Vec<Option<usize>> {
-        let missing = Index::of(vec![&[7][..]; count].into_iter());
-        let found = vec![&[7][..]; found];
-        matching(&missing, &found, |_| false, |m, f| same.contains(&(m, f))).of_found
+    const ROW: &str = r#"{"a":1}"#;
+
+    /// Matches rows by a table of what is the same; each is given by its number and by how many have
+    /// to be matched first. The answer has how many of which are there as which.
+    fn of(sent: &[(u32, u32)], found: &[u32], same: &[(usize, usize)]) -> Vec<(usize, usize, u32)> {
+        let (needs, traits) = (Needs::of(ROW, ROW, &serde_json::json!({})), Traits::of(ROW));
+        let of = |&(count, first): &(u32, u32)| Sent { needs: &needs, count, first };
+        let sent: Vec<_> = sent.iter().map(of).collect();
+        let found: Vec<_> =
+            found.iter().map(|count| Found { traits: &traits, count: *count }).collect();
+        matching(&sent, &found, |sent, found| same.contains(&(sent, found))).pairs
     }
 
     #[test]
     fn a_row_makes_room_for_one_that_has_no_other_choice() {
-        assert_eq!(of(2, 2, &[(0, 0), (1, 0), (0, 1)]), [Some(1), Some(0)]);
+        assert_eq!(of(&[(1, 0); 2], &[1, 1], &[(0, 0), (1, 0), (0, 1)]), [(0, 1, 1), (1, 0, 1)]);
         let chain = [(0, 0), (1, 0), (0, 1), (2, 1), (1, 2), (0, 3)];
-        let all = of(4, 4, &chain);
-        assert_eq!(all.iter().flatten().count(), 3, "{all:?}");
-        assert_eq!(of(1, 2, &[(0, 0), (0, 1)]), [Some(0), None]);
-        assert_eq!(of(0, 1, &[]), [None]);
+        assert_eq!(of(&[(1, 0); 4], &[1; 4], &chain).len(), 3);
+        assert_eq!(of(&[(1, 0)], &[1, 1], &[(0, 0), (0, 1)]), [(0, 0, 1)]);
+        assert_eq!(of(&[], &[1], &[]), []);
+        // A way of four steps, found once the first two are taken.
+        let way = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 0), (2, 2)];
+        assert_eq!(of(&[(1, 0); 3], &[1; 3], &way).len(), 3);
+    }
+
+    #[test]
+    fn equal_rows_are_matched_by_their_number() {
+        assert_eq!(of(&[(5, 0)], &[3], &[(0, 0)]), [(0, 0, 3)]);
+        assert_eq!(of(&[(3, 0)], &[5], &[(0, 0)]), [(0, 0, 3)]);
+        // The second has the first as its only choice, which has taken three of its four.
+        let same = [(0, 0), (1, 0), (0, 1)];
+        assert_eq!(of(&[(3, 0), (4, 0)], &[4, 3], &same), [(0, 1, 3), (1, 0, 4)]);
+        assert_eq!(of(&[(3, 0), (4, 0)], &[4, 2], &same), [(0, 0, 1), (0, 1, 2), (1, 0, 3)]);
     }
 
     #[test]
     fn what_has_to_be_matched_is_matched_first() {
-        let missing = Index::of(vec![&[1][..]; 3].into_iter());
-        let found = vec![&[1][..]; 2];
-        let of = matching(&missing, &found, |at| at == 2, |_, _| true).of_found;
-        assert!(of.contains(&Some(2)) && of.iter().all(Option::is_some), "{of:?}");
+        let all = [(0, 0), (1, 0), (2, 0)];
+        assert_eq!(of(&[(1, 0), (1, 0), (1, 1)], &[1], &all), [(2, 0, 1)]);
+        assert_eq!(of(&[(1, 0), (3, 2)], &[3], &all), [(0, 0, 1), (1, 0, 2)]);
+        // It keeps its place when others are matched, if not the same.
+        let of = of(&[(1, 1), (1, 0)], &[1, 1], &[(0, 0), (1, 0), (0, 1)]);
+        assert_eq!(of, [(0, 1, 1), (1, 0, 1)]);
     }
 
     #[test]
     fn what_was_not_compared_is_not_settled() {
-        let found = vec![&[1][..]; 800];
-        let missing = Index::of(found.iter().copied());
-        assert!(matching(&missing, &found, |_| false, |_, _| false).is_cut);
-        let all = matching(&missing, &found, |_| false, |_, _| true);
-        assert!(!all.is_cut && all.of_found.iter().all(Option::is_some));
+        let rows: Vec<_> = (0..1100).map(|nth| format!(r#"{{"a":{nth}}}"#)).collect();
+        let needs: Vec<_> =
+            rows.iter().map(|row| Needs::of(row, row, &serde_json::json!({}))).collect();
+        let traits: Vec<_> = rows.iter().map(|row| Traits::of(row)).collect();
+        let sent: Vec<_> = needs.iter().map(|needs| Sent { needs, count: 1, first: 0 }).collect();
+        let found: Vec<_> = traits.iter().map(|traits| Found { traits, count: 1 }).collect();
+        assert!(matching(&sent, &found, |_, _| false).is_cut);
+        let all = matching(&sent, &found, |sent, found| sent == found);
+        assert!(!all.is_cut && all.pairs.len() == 1100);
     }
 }

@@ -35,10 +35,20 @@ impl Moment {
         Some(Self { nanos, is_zoned: !zone.is_empty(), is_of_day: false })
     }
 
+    /// Reads a date, `2026-01-15`, as its noon.
+    #[must_use]
+    pub fn of_date(text: &str) -> Option<Self> {
+        let (text, before) = text.strip_suffix(" BC").map_or((text, ""), |text| (text, " BC"));
+        Self::read(&format!("{text} 12:00:00{before}"))
+    }
+
     /// Reads a time of day, `08:30:00Z`.
     #[must_use]
     pub fn of_day(text: &str) -> Option<Self> {
         let (local, zone) = split(text)?;
+        if local.find(':') != Some(2) {
+            return None;
+        }
         let time: Time = local.parse().ok()?;
         let nanos = time.duration_since(Time::midnight()).as_nanos() - offset(zone)?;
         Some(Self { nanos: nanos.rem_euclid(DAY), is_zoned: !zone.is_empty(), is_of_day: true })
@@ -144,6 +154,18 @@ mod tests {
         ] {
             assert_eq!(Moment::of_day(text).unwrap().to_string(), wanted);
         }
-        assert_eq!(Moment::of_day("noon"), None);
+        for text in ["noon", "2026-01-15T12:30:00", "2026-01-15", "1:30:00"] {
+            assert_eq!(Moment::of_day(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_a_day() {
+        for text in ["2026-01-15", "0001-01-01", "9999-12-31", "0044-03-15 BC", "-000043-03-15"] {
+            assert!(Moment::of_date(text).is_some(), "{text}");
+        }
+        for text in ["", "yesterday", "2026-02-30", "2026-01-15T08:30:00Z", "08:30:00"] {
+            assert_eq!(Moment::of_date(text), None, "{text}");
+        }
     }
 }

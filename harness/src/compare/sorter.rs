@@ -109,20 +109,18 @@ impl<'a> Sorter<'a> {
                 found: Some(row.text),
             });
         }
-        let index = Index::of(missing.iter().map(|row| row.traits.as_slice()));
-        let mut missing: Vec<Option<Row>> = missing.into_iter().map(Some).collect();
+        let mut twins = Twins::of(&missing);
         for row in unknown {
-            let is_free = |at: usize| missing[at].is_some();
-            let twin = twin(&row, &index, is_free).and_then(|at| missing[at].take());
+            let twin = twins.take(&row);
             differences.push(Difference {
                 kind: if twin.is_some() { Kind::Altered } else { Kind::Invented },
-                wanted: twin.map(|twin| twin.text),
+                wanted: twin.map(|twin| twin.text.clone()),
                 found: Some(row.text),
             });
         }
-        differences.extend(missing.into_iter().flatten().map(|row| Difference {
-            kind: self.kind_of_missing(&row),
-            wanted: Some(row.text),
+        differences.extend(twins.left().map(|row| Difference {
+            kind: self.kind_of_missing(row),
+            wanted: Some(row.text.clone()),
             found: None,
         }));
         differences
@@ -157,11 +155,43 @@ fn is_delete(row: &Row) -> bool {
     model::is_delete(&json::read(&row.canonical).unwrap_or(Value::Null))
 }
 
-/// The missing row that this one most likely was: that of the same primary key, or, without a key,
-/// the one with which it shares what fewest rows have.
-fn twin(row: &Row, missing: &Index, is_free: impl Fn(usize) -> bool) -> Option<usize> {
-    let has_key = |at: &usize| row.key_trait.is_none_or(|key| missing.has(*at, key));
-    let shares = |at: &usize| row.traits.iter().any(|one| missing.has(*at, *one));
-    let near = missing.near(&row.traits, &is_free);
-    near.into_iter().find(|at| is_free(*at) && has_key(at) && shares(at))
+/// Missing rows, to find what another row most likely was.
+struct Twins<'m, 'a> {
+    missing: &'m [Row<'a>],
+    by_traits: Index<'m>,
+    by_key: HashMap<u64, Vec<usize>>,
+    is_taken: Vec<bool>,
+}
+
+impl<'m, 'a> Twins<'m, 'a> {
+    fn of(missing: &'m [Row<'a>]) -> Self {
+        let mut by_key: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (at, row) in missing.iter().enumerate() {
+            if let Some(key) = row.key_trait {
+                by_key.entry(key).or_default().push(at);
+            }
+        }
+        let by_traits = Index::of(missing.iter().map(|row| &row.traits));
+        Self { missing, by_traits, by_key, is_taken: vec![false; missing.len()] }
+    }
+
+    /// The one of the same primary key, or, without a key, the one with which a row shares what
+    /// fewest rows have; each once.
+    fn take(&mut self, row: &Row) -> Option<&'m Row<'a>> {
+        let is_free = |at: usize| !self.is_taken[at];
+        let twin = match row.key_trait {
+            Some(key) => self.by_key.get(&key)?.iter().copied().find(|at| is_free(*at)),
+            None => self.by_traits.nearest(&row.traits, is_free),
+        }?;
+        self.is_taken[twin] = true;
+        Some(&self.missing[twin])
+    }
+
+    fn left(&self) -> impl Iterator<Item = &'m Row<'a>> {
+        self.missing
+            .iter()
+            .zip(&self.is_taken)
+            .filter(|(_, is_taken)| !**is_taken)
+            .map(|(row, _)| row)
+    }
 }

@@ -365,3 +365,87 @@ fn a_twin_shares_what_few_rows_have() {
         assert_eq!(id(&difference.wanted), id(&difference.found));
     }
 }
+
+#[test]
+fn a_difference_has_its_name_where_values_may_have_become_anything() {
+    let (dropped, plain) = (r#"{"id":1,"v":"x","extra":7}"#, r#"{"id":1,"v":"x"}"#);
+    assert_eq!(kinds("append", &[&[dropped]], &[plain; 2]), [Kind::Duplicated]);
+    assert_eq!(kinds("overwrite", &[&[dropped], &[C]], &[plain, C]), [Kind::OverwriteKept]);
+    let (odd, null) = (r#"{"id":1,"c":"x"}"#, r#"{"id":1}"#);
+    assert_eq!(kinds("append_dedup", &[&[odd], &[odd]], &[null; 2]), [Kind::NotIdempotent]);
+    let time = r#"{"v":"x","since":"2026-01-01T00:00:00.4999999Z"}"#;
+    let rounded = r#"{"v":"x","since":"2026-01-01T00:00:00.5Z"}"#;
+    assert_eq!(kinds("append", &[&[time]], &[rounded]), []);
+    assert_eq!(kinds("append", &[&[time]], &[rounded; 2]), [Kind::Duplicated]);
+    // By a key in another spelling.
+    let (old, new) = (r#"{"u":1,"v":"old","c":1}"#, r#"{"u":1,"v":"new","c":2}"#);
+    let there = old.replace("\"u\":1", "\"u\":\"1\"");
+    assert_eq!(kinds_by(&["u"], "append_dedup", &[&[old, new]], &[&there]), [Kind::WrongWinner]);
+}
+
+#[test]
+fn rows_that_share_nothing_rare_are_told_apart() {
+    let altered = |count: u32, row: &dyn Fn(u32, &str) -> String| {
+        let sent: Vec<_> = (0..count).map(|nth| row(nth, " ")).collect();
+        let landed = many(count, |nth| row(nth, ""));
+        let it = compared(&["id"], "append", &[&texts(&sent)], &texts(&landed));
+        let are_altered = it.differences.iter().all(|one| one.kind == Kind::Altered);
+        (it.is_cut, are_altered, it.differences.len())
+    };
+    assert_eq!(
+        altered(2000, &|nth, end| format!(r#"{{"v":"row {nth}{end}","c":1}}"#)),
+        (false, true, 2000)
+    );
+    assert_eq!(
+        altered(3000, &|nth, end| format!(
+            r#"{{"id":{nth},"v":"row{end}","c":{},"u":{}}}"#,
+            nth % 50,
+            nth % 60
+        )),
+        (false, true, 3000)
+    );
+}
+
+#[test]
+fn equal_rows_in_another_form_are_counted() {
+    let (sent, landed) = (r#"{"u":7,"v":"click"}"#, r#"{"u":"7","v":"click"}"#);
+    let of = |there| kinds("append", &[&vec![sent; 2000]], &vec![landed; there]);
+    assert_eq!(of(2000), []);
+    assert_eq!(of(1999), [Kind::Lost]);
+    let twice = of(4000);
+    assert!(twice.len() == 2000 && twice.iter().all(|kind| *kind == Kind::Duplicated));
+    // Distinct, but for less than a destination may keep.
+    let row = |nth: u32, digits| {
+        format!(r#"{{"v":"click","since":"2026-01-01T00:00:00.{nth:06}{digits}Z"}}"#)
+    };
+    let sent: Vec<_> = (0..3000).map(|nth| row(nth, "5")).collect();
+    let landed = many(3000, |nth| row(nth + 1, ""));
+    assert_eq!(kinds("append", &[&texts(&sent)], &texts(&landed)), []);
+    let more = [landed, vec![row(7, ""); 20]].concat();
+    assert_eq!(kinds("append", &[&texts(&sent)], &texts(&more)), [Kind::Duplicated; 20]);
+}
+
+#[test]
+fn rows_that_tell_more_or_less_are_each_taken_for_one_that_they_may_be() {
+    let tells = |fields: &[&str]| {
+        let of = |field: &&str| format!(r#"{{"field":"{field}","change":"NULLED"}}"#);
+        let changes: Vec<_> = fields.iter().map(of).collect();
+        format!(r#"{{"v":"a","_airbyte_meta":{{"changes":[{}]}}}}"#, changes.join(","))
+    };
+    let sent = [[r#"{"c":"x","v":"a"}"#; 70], [r#"{"c":"x","id":"x","v":"a"}"#; 70]].concat();
+    let landed = [vec![tells(&["c", "id"]); 70], vec![tells(&["c"]); 70]].concat();
+    assert_eq!(kinds("append", &[&sent], &texts(&landed)), []);
+    let swapped = vec![tells(&["c"]); 140];
+    assert_ne!(kinds("append", &[&sent], &texts(&swapped)), []);
+}
+
+#[test]
+fn a_row_in_another_form_may_be_spelled_as_another_was_sent() {
+    // A column of JSON: a text has its quotes.
+    let (number, text) = (r#"{"u":7}"#, r#"{"u":"7"}"#);
+    let quoted = r#"{"u":"\"7\""}"#;
+    assert_eq!(kinds("append", &[&[number, text]], &[text, quoted]), []);
+    assert_eq!(kinds("append", &[&[number, text]], &[text]), [Kind::Lost]);
+    assert_eq!(kinds("append", &[&[number, text]], &[quoted, quoted]).len(), 2);
+    assert_eq!(kinds("append", &[&[number]], &[quoted]).len(), 1);
+}

@@ -104,7 +104,8 @@ pub fn members(property: &Value) -> Vec<Value> {
 /// Whether a value is of the declared type.
 pub fn fits(value: &Value, property: &Value) -> bool {
     match type_of(property) {
-        Type::Text | Type::Date => value.is_string(),
+        Type::Text => value.is_string(),
+        Type::Date => value.as_str().is_some_and(|text| Moment::of_date(text).is_some()),
         Type::Boolean => value.is_boolean(),
         Type::Integer => is_whole(value),
         Type::Number => value.is_number(),

@@ -56,9 +56,7 @@ fn shape(text: &str) -> String {
 }
 
 fn is_date(text: &str) -> bool {
-    // Read as a moment, since it has no other day.
-    let at = || Moment::read(&format!("{text} 12:00:00"));
-    shape(text) == "0000-00-00" && at().is_some_and(is_recent)
+    shape(text) == "0000-00-00" && Moment::of_date(text).is_some_and(is_recent)
 }
 
 /// With a zone or without, as the schema says, and spelled as the protocol does.

@@ -12,6 +12,8 @@ fn what_a_type_allows_is_allowed_and_nothing_else() {
     let (text, integer) = (json!({"type": ["null", "string"]}), json!({"type": "integer"}));
     let number = json!({"type": ["number", "null"]});
     let moment = json!({"type": "string", "format": "date-time"});
+    let day = json!({"type": ["null", "string"], "format": "date"});
+    let clock = json!({"type": "string", "format": "time"});
     let object = json!({"type": "object"});
     let boolean = json!({"type": "boolean"});
     let union = json!({"type": ["string", "integer"]});
@@ -43,6 +45,12 @@ fn what_a_type_allows_is_allowed_and_nothing_else() {
         (&number, "50000.0000000000000001", "50000", &["numbers=exact"], false),
         (&number, "0.1", "0.10000000149011612", &[], false),
         (&number, "1.8e309", "null", &[], true),
+        (&day, r#""yesterday""#, "null", &[], true),
+        (&day, r#""2026-01-15""#, "null", &[], false),
+        (&text, r#"{"a":null,"b":1}"#, r#""{\"a\": null, \"b\": 1}""#, &[], true),
+        (&text, r#"{"a":null,"b":1}"#, r#""{\"b\": 1}""#, &[], true),
+        (&text, r#"{"a":null,"b":1}"#, r#""{\"b\": 2}""#, &[], false),
+        (&clock, r#""12:30:00""#, r#""1999-05-05T12:30:00""#, &[], false),
         (
             &moment,
             r#""2026-01-01T01:00:00.1234567+01:00""#,
@@ -208,7 +216,8 @@ fn an_undeclared_field_may_be_dropped_or_spelled_and_none_may_come() {
 
 #[test]
 fn what_became_null_within_a_structure_is_told_by_its_path() {
-    let of = json!({"type": "object", "properties": {"count": {"type": "integer"}}});
+    let of = json!({"type": "object", "properties": {"count": {"type": "integer"},
+        "a": {"type": "integer"}, "o": {"type": "object"}}});
     let schema =
         json!({"properties": {"v": of, "l": {"type": "array", "items": {"type": "integer"}}}});
     let declared = Declared::default();
@@ -226,4 +235,20 @@ fn what_became_null_within_a_structure_is_told_by_its_path() {
     assert!(!same(r#"{"v":{"count":1}}"#, r#""v":{},"#, "v.count"));
     assert!(same(r#"{"l":[1,"two"]}"#, r#""l":[1,null],"#, "l[1]"));
     assert!(!same(r#"{"l":[1,"two"]}"#, r#""l":[1],"#, "l[1]"));
+    // A table of typed columns within columns prints all of them.
+    assert!(same(many, r#""v":{"count":null,"a":1,"b":null},"#, "v.count"));
+    assert!(same(many, r#""v":{"count":null,"a":1},"#, "v/count"));
+    // Where nothing else was in it.
+    assert!(same(r#"{"v":{"count":"many"}}"#, "", "v.count"));
+    // Numbers are kept as elsewhere.
+    let number = r#"{"v":{"count":"many","a":50000.0000000000000001}}"#;
+    assert!(same(number, r#""v":{"a":50000},"#, "v.count"));
+    // Nothing but what is told of may be gone, and what is within that.
+    assert!(!same(many, r#""v":{"count":null},"#, "v.count"));
+    assert!(!same(many, "", "v.count"));
+    assert!(!same(r#"{"l":[1,"two",3]}"#, r#""l":[null,null,null],"#, "l[1]"));
+    let deep = r#"{"v":{"count":"many","o":{"p":1,"q":{"r":[2]}}}}"#;
+    assert!(!same(deep, r#""v":{"count":"many","o":{"p":1}},"#, "v.o.p"));
+    assert!(same(deep, r#""v":{"count":"many","o":{"p":1}},"#, "v.o.q"));
+    assert!(same(deep, r#""v":{"count":"many"},"#, "v.o"));
 }
