@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::first::First;
 use super::groups::Groups;
+use super::index::Index;
 use super::matching::{Found, Sent, matching};
 use super::names::Names;
 use super::sorter::Sorter;
@@ -45,6 +46,10 @@ impl<'a> Row<'a> {
         let key = key_of(&canonical, primary_key);
         let (traits, key_trait) = (Traits::of(&canonical), traits::key(&canonical, primary_key));
         Self { text, canonical, key, traits, key_trait, version }
+    }
+
+    fn needs(&self, schema: &Value) -> Needs {
+        Needs::of(&self.text, &self.canonical, schema)
     }
 
     fn bytes(&self) -> usize {
@@ -125,13 +130,19 @@ pub fn close_look(
     missing.sort_by(|a, b| a.text.cmp(&b.text));
     // Where rows differ on one side alone, none has a twin that could have been passed over.
     let has_both = !missing.is_empty() && !extra.is_empty();
-    let mut is_settled = drop_same(&mut missing, &mut extra, place);
-    if has_both && is_settled && !is_cut {
-        is_settled = bring_back(expected, landed, place, &mut missing, &mut extra)?
-            && drop_same(&mut missing, &mut extra, place);
+    let mut same = Same::of(&missing, &extra, place);
+    if has_both && !is_cut && same.is_settled {
+        let back = bring_back(expected, landed, place, (&missing, &extra), &same)?;
+        if let Some((sent, found)) = back {
+            missing.extend(sent);
+            extra.extend(found);
+            same = Same::of(&missing, &extra, place);
+        }
     }
-    let (sorter, are_named) = sorter(expected, place, types, &mut extra)?;
-    comparison.is_cut = (is_cut || !is_settled) && has_both || !are_named;
+    drop_these(&mut missing, &same.sent);
+    drop_these(&mut extra, &same.found);
+    let sorter = sorter(expected, place, types, &mut extra)?;
+    comparison.is_cut = (is_cut || !same.is_settled) && has_both;
     comparison.differences = if comparison.is_cut {
         sorter.certain(missing, extra, comparison)
     } else {
@@ -140,84 +151,122 @@ pub fn close_look(
     Ok(())
 }
 
-/// Drops the rows that are there as they were sent, but for what a destination may do to values. The
-/// answer says whether there were not too many to compare.
-fn drop_same(missing: &mut Vec<Row>, extra: &mut Vec<Row>, place: &Place) -> bool {
-    let schema = &place.configured.stream.json_schema;
-    let mut wanted = Groups::of(missing.iter().map(|row| row.text.as_str()));
-    // Of equal rows, one may tell that it is another, changed.
-    let of_extra = |row: &Row| (row.canonical.clone(), fields::meta(&row.text));
-    let mut there = Groups::of(extra.iter().map(of_extra));
-    let (firsts, founds): (Vec<_>, Vec<_>) = (wanted.firsts().collect(), there.firsts().collect());
-    let needs = |row: &Row| Needs::of(&row.text, &row.canonical, schema);
-    let needs: Vec<_> = firsts.iter().map(|(at, _)| needs(&missing[*at])).collect();
-    let sent = firsts.iter().zip(&needs).map(|((_, count), needs)| Sent {
-        needs,
-        count: *count,
-        first: 0,
-    });
-    let found =
-        founds.iter().map(|(at, count)| Found { traits: &extra[*at].traits, count: *count });
-    let is_same = |sent: usize, found: usize| {
-        let (sent, landed) = (&missing[firsts[sent].0].text, &extra[founds[found].0].text);
-        fields::same_enough(sent, landed, schema, place.declared)
-    };
-    let matching = matching(&sent.collect::<Vec<_>>(), &found.collect::<Vec<_>>(), is_same);
-    let (mut same, mut same_there) = (HashSet::new(), HashSet::new());
-    for (sent, found, count) in matching.pairs {
-        same.extend(wanted.take(sent, count));
-        same_there.extend(there.take(found, count));
-    }
-    drop_these(missing, &same);
-    drop_these(extra, &same_there);
-    !matching.is_cut
+/// The rows that are there as they were sent, but for what a destination may do to values: their
+/// numbers on both sides.
+struct Same {
+    sent: HashSet<usize>,
+    found: HashSet<usize>,
+    /// Whether there were not too many to compare.
+    is_settled: bool,
 }
 
-/// Brings back the rows that are known by the same as one that is missing and one that is there. A
-/// row's other spelling may be how another was sent, and the two were taken for one. The answer says
-/// whether they are not too many.
+impl Same {
+    fn of(missing: &[Row], extra: &[Row], place: &Place) -> Self {
+        let schema = &place.configured.stream.json_schema;
+        let mut wanted = Groups::of(missing.iter().map(|row| row.text.as_str()));
+        // Of equal rows, one may tell that it is another, changed.
+        let of_extra = |row: &Row| (row.canonical.clone(), fields::meta(&row.text));
+        let mut there = Groups::of(extra.iter().map(of_extra));
+        let (firsts, founds): (Vec<_>, Vec<_>) =
+            (wanted.firsts().collect(), there.firsts().collect());
+        let needs: Vec<_> = firsts.iter().map(|(at, _)| missing[*at].needs(schema)).collect();
+        let sent = firsts.iter().zip(&needs);
+        let sent = sent.map(|((_, count), needs)| Sent { needs, count: *count, first: 0 });
+        let found = founds.iter();
+        let found = found.map(|(at, count)| Found { traits: &extra[*at].traits, count: *count });
+        let is_same = |sent: usize, found: usize| {
+            let (sent, landed) = (&missing[firsts[sent].0].text, &extra[founds[found].0].text);
+            fields::same_enough(sent, landed, schema, place.declared)
+        };
+        let matching = matching(&sent.collect::<Vec<_>>(), &found.collect::<Vec<_>>(), is_same);
+        let (mut sent, mut found) = (HashSet::new(), HashSet::new());
+        for (of_sent, of_found, count) in matching.pairs {
+            sent.extend(wanted.take(of_sent, count));
+            found.extend(there.take(of_found, count));
+        }
+        Self { sent, found, is_settled: !matching.is_cut }
+    }
+}
+
+/// Rows are brought back for so many that are left on each side, at most.
+const BACK: usize = 64;
+
+/// The rows that were counted as there, and may be, or be there as, one that is left: a row's other
+/// spelling may be how another was sent, and the two were taken for one.
 fn bring_back<'a>(
     expected: &'a Expected,
     landed: &Rows,
     place: &Place,
-    missing: &mut Vec<Row<'a>>,
-    extra: &mut Vec<Row<'a>>,
-) -> Result<bool, String> {
-    let there: HashSet<&Traits> = extra.iter().map(|row| &row.traits).collect();
-    let both = missing.iter().map(|row| &row.traits).filter(|traits| there.contains(traits));
-    let both: HashSet<Traits> = both.cloned().collect();
-    if both.is_empty() {
-        return Ok(true);
+    (missing, extra): (&[Row], &[Row]),
+    same: &Same,
+) -> Result<Option<(Vec<Row<'a>>, Vec<Row<'a>>)>, String> {
+    let schema = &place.configured.stream.json_schema;
+    let left = |at: &usize| !same.sent.contains(at);
+    let needs = (0..missing.len()).filter(left).map(|at| missing[at].needs(schema));
+    let needs: Vec<Needs> = needs.take(BACK + 1).collect();
+    let is_left = |(at, _): &(usize, &Row)| !same.found.contains(at);
+    let strange = extra.iter().enumerate().filter(is_left).map(|(_, row)| &row.traits);
+    let may_be = |traits: &Traits| needs.iter().any(|needs| needs.are_met_by(traits));
+    let strange: Vec<&Traits> = strange.take(BACK + 1).filter(|traits| may_be(traits)).collect();
+    if strange.is_empty() || needs.len() > BACK || strange.len() > BACK {
+        return Ok(None);
     }
-    let types = &Types::of(&place.configured.stream.json_schema);
-    let back = |text: &str, version, rows: &mut First<Row<'a>>| {
-        let canonical = canonical(text, types)?;
-        if !rows.is_cut && both.contains(&Traits::of(&canonical)) {
-            let row = Row::new(text.to_owned(), canonical, &place.configured.primary_key, version);
-            let bytes = row.bytes();
-            rows.push(row, bytes);
+    let types = &Types::of(schema);
+    let strange = Index::of(strange.into_iter());
+    let mut back: HashSet<String> = HashSet::new();
+    for (row, _) in expected.rows() {
+        let canonical = canonical(&row, types)?;
+        if strange.may_be(&Needs::of(&row, &canonical, schema)).next().is_some() {
+            back.insert(canonical);
         }
-        Ok(())
-    };
-    let (mut sent, mut found) = (First::default(), First::default());
-    for (row, version) in expected.rows() {
-        back(&row, Some(version), &mut sent)?;
     }
-    let mut read: Result<(), String> = Ok(());
-    let all = landed.for_each(|row| {
-        if read.is_ok() {
-            read = back(row, None, &mut found);
+    let read = landed.for_each(|row| {
+        if let Ok(canonical) = canonical(row, types)
+            && may_be(&Traits::of(&canonical))
+        {
+            back.insert(canonical);
         }
     });
-    all.map_err(|error| error.to_string()).and(read)?;
-    if sent.is_cut || found.is_cut {
-        return Ok(false);
+    read.map_err(|error| error.to_string())?;
+    // Those that were not counted as there are at hand.
+    let new = |row: &str, at_hand: &mut HashMap<&str, u32>| {
+        let canonical = canonical(row, types).ok().filter(|canonical| back.contains(canonical))?;
+        match at_hand.get_mut(canonical.as_str()).filter(|times| **times > 0) {
+            Some(times) => *times -= 1,
+            None => return Some(canonical),
+        }
+        None
+    };
+    let primary_key = &place.configured.primary_key;
+    let (mut sent, mut found) = (First::default(), First::default());
+    let mut at_hand = counts(missing);
+    for (row, version) in expected.rows() {
+        if let Some(canonical) = new(&row, &mut at_hand) {
+            let row = Row::new(row.into_owned(), canonical, primary_key, Some(version));
+            let bytes = row.bytes();
+            sent.push(row, bytes);
+        }
     }
-    for (rows, back) in [(missing, sent.rows), (extra, found.rows)] {
-        rows.retain(|row| !both.contains(&row.traits));
-        rows.extend(back);
+    let mut at_hand = counts(extra);
+    let read = landed.for_each(|row| {
+        if let Some(canonical) = new(row, &mut at_hand) {
+            let row = Row::new(row.to_owned(), canonical, primary_key, None);
+            let bytes = row.bytes();
+            found.push(row, bytes);
+        }
+    });
+    read.map_err(|error| error.to_string())?;
+    let is_cut = sent.is_cut || found.is_cut;
+    Ok((!is_cut).then_some((sent.rows, found.rows)))
+}
+
+/// How many rows there are of each canonical text.
+fn counts<'r>(rows: &'r [Row]) -> HashMap<&'r str, u32> {
+    let mut counts = HashMap::new();
+    for row in rows {
+        *counts.entry(row.canonical.as_str()).or_default() += 1;
     }
-    Ok(true)
+    counts
 }
 
 fn drop_these(rows: &mut Vec<Row>, these: &HashSet<usize>) {
@@ -225,17 +274,17 @@ fn drop_these(rows: &mut Vec<Row>, these: &HashSet<usize>) {
     rows.retain(|_| !nth.next().is_some_and(|nth| these.contains(&nth)));
 }
 
-/// What sorts the rows that are left, and whether all could be named. A row that spells one that was
+/// What sorts the rows that are left. A row that spells one that was
 /// sent in another way goes by that one's text and key from here on.
 fn sorter<'a>(
     expected: &'a Expected,
     place: &'a Place<'a>,
     types: &Types,
     extra: &mut [Row],
-) -> Result<(Sorter<'a>, bool), String> {
+) -> Result<Sorter<'a>, String> {
     let (mut known, mut gone) = (HashMap::new(), HashMap::new());
     if extra.is_empty() {
-        return Ok((Sorter::new(place, known, gone), true));
+        return Ok(Sorter::new(place, known, gone));
     }
     let mut names = Names::of(extra, place);
     for (row, version) in expected.rows() {
@@ -251,15 +300,14 @@ fn sorter<'a>(
             gone.insert(canonical, *one);
         }
     }
-    let (names, are_all) = names.found();
-    for (at, canonical) in names {
+    for (at, canonical) in names.found() {
         let row = &mut extra[at];
         if !known.contains_key(&row.canonical) && !gone.contains_key(&row.canonical) {
             row.key = key_of(&canonical, &place.configured.primary_key);
             row.canonical = canonical;
         }
     }
-    Ok((Sorter::new(place, known, gone), are_all))
+    Ok(Sorter::new(place, known, gone))
 }
 
 fn key_of(canonical: &str, primary_key: &[Vec<String>]) -> String {

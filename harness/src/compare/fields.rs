@@ -158,7 +158,8 @@ fn field(
 ) -> bool {
     let kind = type_of(property);
     let is_of_type = fits(sent, property);
-    if !is_of_type && is_text_of(sent, landed, declared) {
+    let is_json = matches!(kind, Type::Array | Type::Object | Type::Union | Type::Unknown);
+    if !is_of_type && (is_json || !sent.is_null()) && is_text_of(sent, landed, declared) {
         return true;
     }
     let (sent, landed) = (&normal(sent.clone(), kind), &normal(landed.clone(), kind));

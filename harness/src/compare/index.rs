@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::traits::{Needs, Traits};
+use super::traits::{Need, Needs, Traits};
 
 /// A trait that more rows share than this is no trace, unless it is the only one.
 const FEW: usize = 64;
@@ -15,6 +15,7 @@ const FEW: usize = 64;
 pub struct Index<'r> {
     rows: Vec<&'r Traits>,
     by_trait: HashMap<u64, Vec<usize>>,
+    by_name: HashMap<u64, usize>,
     by_all: HashMap<&'r Traits, Vec<usize>>,
 }
 
@@ -25,13 +26,17 @@ impl<'r> Index<'r> {
         let rows: Vec<_> = rows.collect();
         let (mut by_trait, mut by_all): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) =
             (HashMap::new(), HashMap::new());
+        let mut by_name = HashMap::new();
         for (at, row) in rows.iter().enumerate() {
             for one in row.fields() {
                 by_trait.entry(*one).or_default().push(at);
             }
+            for name in row.names() {
+                *by_name.entry(*name).or_default() += 1;
+            }
             by_all.entry(*row).or_default().push(at);
         }
-        Self { rows, by_trait, by_all }
+        Self { rows, by_trait, by_name, by_all }
     }
 
     /// The rows with just these traits.
@@ -46,13 +51,32 @@ impl<'r> Index<'r> {
         self.by_trait.get(&one).map_or(&[], Vec::as_slice)
     }
 
+    /// Of what a row needs, what fewest rows meet; `None` where it needs nothing.
+    #[must_use]
+    pub fn rarest<'s>(&self, needs: &'s Needs) -> Option<&'s Need> {
+        let lacking = |name: &u64| self.rows.len() - self.by_name.get(name).unwrap_or(&0);
+        let count = |need: &&Need| {
+            let forms = need.forms.iter().map(|one| self.with(*one).len()).sum::<usize>();
+            forms + need.or_absent.iter().map(lacking).sum::<usize>()
+        };
+        needs.all.iter().min_by_key(count)
+    }
+
     /// The rows that may be one that was sent: those that are alike first.
     pub fn may_be<'s>(&'s self, needs: &'s Needs) -> impl Iterator<Item = usize> + 's {
-        let rarest = rarest(needs, |one| self.with(one).len());
-        let all = rarest.is_none().then_some(0..self.rows.len()).into_iter().flatten();
-        let with = rarest.into_iter().flatten().flat_map(|one| self.with(*one)).copied();
+        let rarest = self.rarest(needs);
+        let with = rarest.into_iter().flat_map(|need| &need.forms);
+        let with = with.flat_map(|one| self.with(*one)).copied();
+        let lacks = move |row: &Traits| match rarest {
+            Some(need) => need.or_absent.is_some_and(|name| !row.has_name(name)),
+            None => true,
+        };
+        // Mostly there is nothing to look through.
+        let looks = rarest.is_none_or(|need| need.or_absent.is_some());
+        let all = looks.then(|| self.rows.iter().enumerate()).into_iter().flatten();
+        let lacking = all.filter(move |(_, row)| lacks(row)).map(|(at, _)| at);
+        let others = with.chain(lacking).filter(|at| *self.rows[*at] != needs.traits);
         let alike = self.alike(&needs.traits);
-        let others = all.chain(with).filter(|at| *self.rows[*at] != needs.traits);
         alike.iter().copied().chain(others).filter(|at| needs.are_met_by(self.rows[*at]))
     }
 
@@ -82,12 +106,6 @@ impl<'r> Index<'r> {
         }
         points.into_iter().max_by_key(|(at, points)| (*points, Reverse(*at))).map(|(at, _)| at)
     }
-}
-
-/// Of what a row needs, what fewest rows have; `None` where it needs nothing.
-pub fn rarest(needs: &Needs, count: impl Fn(u64) -> usize) -> Option<&[u64]> {
-    let all = |forms: &&Vec<u64>| forms.iter().map(|one| count(*one)).sum::<usize>();
-    needs.all.iter().min_by_key(all).map(Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -125,11 +143,15 @@ mod tests {
         let schema = json!({"properties": {"v": {"type": "integer"}}});
         let found = |sent: &str| index.may_be(&Needs::of(sent, sent, &schema)).collect::<Vec<_>>();
         // What the schema does not declare may be gone.
-        assert_eq!(found(r#"{"v":1,"w":"y"}"#), [3, 0, 1]);
+        assert_eq!(found(r#"{"v":1,"w":"y"}"#), [3, 1]);
         assert_eq!(found(r#"{"v":2,"w":"y"}"#), [2]);
         assert_eq!(found(r#"{"v":1}"#), [1]);
         assert!(found(r#"{"v":3}"#).is_empty());
         assert!(found(r#"{"w":"x"}"#).is_empty());
-        assert_eq!(found(r#"{"v":"odd","w":"x"}"#).len(), 4);
+        assert!(found(r#"{"v":"odd","w":"x"}"#).is_empty());
+        let lacking = [r#"{"w":"x"}"#, r#"{"v":1}"#, r#"{"v":"odd"}"#].map(Traits::of);
+        let lacking = Index::of(lacking.iter());
+        let needs = Needs::of(r#"{"v":"odd","w":"x"}"#, r#"{"v":"odd","w":"x"}"#, &schema);
+        assert_eq!(lacking.may_be(&needs).collect::<Vec<_>>(), [2, 0]);
     }
 }

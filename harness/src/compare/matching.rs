@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::index::{Index, rarest};
+use super::index::Index;
 use super::traits::{Needs, Traits};
 
 /// Pairs that are compared, at most; each takes some microseconds.
@@ -65,8 +65,10 @@ struct Matcher<'a, F> {
     found: &'a [Found<'a>],
     is_same: F,
     alike: Index<'a>,
-    /// The rows that were sent by what they need and fewest rows have; those that need nothing.
+    /// The rows that were sent by what they need and fewest rows have; by the name of a field whose
+    /// lack will do; those that need nothing.
     by_need: HashMap<u64, Vec<usize>>,
+    by_lack: HashMap<u64, Vec<usize>>,
     needless: Vec<usize>,
     /// How many of each that was sent are not matched yet.
     room: Vec<u32>,
@@ -83,13 +85,17 @@ struct Matcher<'a, F> {
 impl<'a, F: Fn(usize, usize) -> bool> Matcher<'a, F> {
     fn new(sent: &'a [Sent], found: &'a [Found], is_same: F) -> Self {
         let there = Index::of(found.iter().map(|row| row.traits));
-        let mut by_need: HashMap<u64, Vec<usize>> = HashMap::new();
+        let (mut by_need, mut by_lack): (HashMap<u64, Vec<usize>>, HashMap<u64, Vec<usize>>) =
+            (HashMap::new(), HashMap::new());
         let mut needless = Vec::new();
         for (at, row) in sent.iter().enumerate() {
-            match rarest(row.needs, |one| there.with(one).len()) {
-                Some(forms) => {
-                    for one in forms {
+            match there.rarest(row.needs) {
+                Some(need) => {
+                    for one in &need.forms {
                         by_need.entry(*one).or_default().push(at);
+                    }
+                    if let Some(name) = need.or_absent {
+                        by_lack.entry(name).or_default().push(at);
                     }
                 }
                 None => needless.push(at),
@@ -101,6 +107,7 @@ impl<'a, F: Fn(usize, usize) -> bool> Matcher<'a, F> {
             is_same,
             alike: Index::of(sent.iter().map(|row| &row.needs.traits)),
             by_need,
+            by_lack,
             needless,
             room: sent.iter().map(|row| row.first).collect(),
             left: found.iter().map(|row| row.count).collect(),
@@ -202,7 +209,9 @@ impl<'a, F: Fn(usize, usize) -> bool> Matcher<'a, F> {
         }
         let traits = self.found[found].traits;
         let needy = traits.fields().iter().filter_map(|one| self.by_need.get(one)).flatten();
-        let may_be = needy.chain(&self.needless).copied();
+        let lacks = self.by_lack.iter().filter(|(name, _)| !traits.has_name(**name));
+        let lacking = lacks.flat_map(|(_, sent)| sent);
+        let may_be = needy.chain(lacking).chain(&self.needless).copied();
         let may_be: Vec<usize> =
             may_be.filter(|at| !is_dead[*at] && self.sent[*at].needs.are_met_by(traits)).collect();
         let same = may_be.into_iter().filter(|sent| self.compare(*sent, found)).collect();
@@ -270,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_was_not_compared_is_not_settled() {
-        let rows: Vec<_> = (0..1100).map(|nth| format!(r#"{{"a":{nth}}}"#)).collect();
+        let rows: Vec<_> = (0..1100).map(|nth| format!(r#"{{"a":[{nth}]}}"#)).collect();
         let needs: Vec<_> =
             rows.iter().map(|row| Needs::of(row, row, &serde_json::json!({}))).collect();
         let traits: Vec<_> = rows.iter().map(|row| Traits::of(row)).collect();

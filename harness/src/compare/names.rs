@@ -8,7 +8,7 @@ use super::index::Index;
 use super::traits::Needs;
 use super::{Place, fields};
 
-/// Pairs that are compared, at most; each takes some microseconds.
+/// Pairs that are compared, before only those are that are known by the same.
 const COMPARED: usize = 1_000_000;
 
 /// Rows that should not be there, to be looked for by those that were sent.
@@ -46,7 +46,8 @@ impl<'r> Names<'r> {
             if self.of_extra.contains_key(&at) {
                 continue;
             }
-            if self.compared == COMPARED {
+            // Later, one in the same form but for spelling.
+            if self.compared >= COMPARED && self.extra[at].traits != needs.traits {
                 break;
             }
             self.compared += 1;
@@ -58,9 +59,8 @@ impl<'r> Names<'r> {
         is_found
     }
 
-    /// The canonical text of what each row, by its number, is another spelling of; and whether all
-    /// could be looked for.
-    pub fn found(self) -> (HashMap<usize, String>, bool) {
-        (self.of_extra, self.compared < COMPARED)
+    /// The canonical text of what each row, by its number, is another spelling of.
+    pub fn found(self) -> HashMap<usize, String> {
+        self.of_extra
     }
 }

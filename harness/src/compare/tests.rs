@@ -449,3 +449,44 @@ fn a_row_in_another_form_may_be_spelled_as_another_was_sent() {
     assert_eq!(kinds("append", &[&[number, text]], &[quoted, quoted]).len(), 2);
     assert_eq!(kinds("append", &[&[number]], &[quoted]).len(), 1);
 }
+
+#[test]
+fn rows_without_a_value_that_any_table_holds_are_told_apart() {
+    let big = |id: u64| (1_u64 << 60) + id;
+    let differences = |sent: &[String], landed: &[String]| {
+        let it = compared(&["id"], "append", &[&texts(sent)], &texts(landed));
+        assert!(!it.is_cut);
+        let mut kinds: Vec<_> = it.differences.iter().map(|one| one.kind).collect();
+        let count = kinds.len();
+        kinds.dedup();
+        (kinds, count)
+    };
+    // What the schema does not declare is gone, in every row.
+    let sent: Vec<_> =
+        (0..1500).map(|id| format!(r#"{{"id":{},"v":"x","more":{id}}}"#, big(id))).collect();
+    let landed: Vec<_> = many(1500, |id| format!(r#"{{"id":{},"v":"x"}}"#, big(u64::from(id))));
+    assert_eq!(differences(&sent, &landed), (vec![], 0));
+    // Few of many are altered.
+    let sent: Vec<_> = (0..60_000).map(|id| format!(r#"{{"id":{},"v":"x"}}"#, big(id))).collect();
+    let altered = |(nth, row): (usize, &String)| {
+        let nth = nth as u64;
+        if nth < 20 { format!(r#"{{"id":{},"v":"x"}}"#, big(nth + 1_000_000)) } else { row.clone() }
+    };
+    let landed: Vec<_> = sent.iter().enumerate().map(altered).collect();
+    assert_eq!(differences(&sent, &landed), (vec![Kind::Altered], 20));
+}
+
+#[test]
+fn what_was_taken_for_another_comes_back_with_its_partner() {
+    let told = |u: &str, field: &str| {
+        let changes = format!(r#"[{{"field":"{field}","change":"NULLED"}}]"#);
+        format!(r#"{{"u":{u},"_airbyte_meta":{{"changes":{changes}}}}}"#)
+    };
+    let sent = [r#"{"u":7,"c":1}"#, r#"{"u":"7","c":1}"#, r#"{"u":7,"c":true}"#];
+    let nulled = told("\"7\"", "c");
+    let landed = [r#"{"u":"7","c":1}"#, r#"{"u":"\"7\"","c":1}"#, &nulled];
+    assert_eq!(kinds("append", &[&sent], &landed), []);
+    // What the schema does not declare is gone as well.
+    let sent = [r#"{"u":7,"x":1}"#, r#"{"u":"7"}"#];
+    assert_eq!(kinds("append", &[&sent], &[r#"{"u":"7"}"#, r#"{"u":"\"7\""}"#]), []);
+}

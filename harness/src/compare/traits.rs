@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::fields::ordinary::is_ordinary;
+use super::fields::ordinary::{has_one_form, is_ordinary};
 use super::hash;
 use super::moment::Moment;
 use crate::model;
@@ -34,6 +34,18 @@ impl Traits {
     pub fn fields(&self) -> &[u64] {
         &self.fields
     }
+
+    /// A number for each field's name; in order.
+    #[must_use]
+    pub fn names(&self) -> &[u64] {
+        &self.names
+    }
+
+    /// Whether there is a field of this name.
+    #[must_use]
+    pub fn has_name(&self, name: u64) -> bool {
+        self.names.binary_search(&name).is_ok()
+    }
 }
 
 /// A number for a row's primary key, in any spelling; `None` where there is no key.
@@ -43,14 +55,25 @@ pub fn key(canonical: &str, primary_key: &[Vec<String>]) -> Option<u64> {
     (!primary_key.is_empty()).then(|| number(&model::key(&row(), primary_key)))
 }
 
-/// What a row that was sent has to be known by where it landed: for each of its values that may be
-/// there in one form only, one of some numbers. The other values may have become anything.
+/// What a row that was sent has to be known by where it landed, whatever became of values that may
+/// be there in several forms.
 #[derive(Debug)]
 pub struct Needs {
     /// The row's own.
     pub traits: Traits,
-    /// One of each.
-    pub all: Vec<Vec<u64>>,
+    /// Each of them has to be met.
+    pub all: Vec<Need>,
+    /// Names of its fields, in order; a null is one here.
+    names: Vec<u64>,
+}
+
+/// What one value has to be known by.
+#[derive(Debug)]
+pub struct Need {
+    /// One of these.
+    pub forms: Vec<u64>,
+    /// Or nothing, where the value may be gone: by the name of its field.
+    pub or_absent: Option<u64>,
 }
 
 impl Needs {
@@ -58,21 +81,32 @@ impl Needs {
     #[must_use]
     pub fn of(sent: &str, canonical: &str, schema: &Value) -> Self {
         let row = json::read(sent).unwrap_or(Value::Null);
-        let of_field = |(name, value): (&String, &Value)| {
-            let property = &schema["properties"][name.as_str()];
-            let is_fixed = !name.starts_with("_airbyte_") && is_ordinary(value, property);
-            is_fixed.then(|| forms(name, value))
+        let fields = || {
+            let all = row.as_object().into_iter().flatten();
+            all.filter(|(name, _)| !name.starts_with("_airbyte_"))
         };
-        let all = row.as_object().into_iter().flatten().filter_map(of_field).collect();
-        Self { traits: Traits::of(canonical), all }
+        let need = |(name, value): (&String, &Value)| {
+            let property = &schema["properties"][name.as_str()];
+            let is_ordinary = is_ordinary(value, property);
+            let or_absent = (!is_ordinary).then(|| number(name));
+            let has_one_form = is_ordinary || has_one_form(value, property);
+            has_one_form.then(|| Need { forms: forms(name, value), or_absent })
+        };
+        let all = fields().filter_map(need).collect();
+        let mut names: Vec<u64> = fields().map(|(name, _)| number(name)).collect();
+        names.sort_unstable();
+        Self { traits: Traits::of(canonical), all, names }
     }
 
     /// Whether a row that is there may be the one that was sent.
     #[must_use]
     pub fn are_met_by(&self, there: &Traits) -> bool {
         let has = |one: &u64| there.fields.binary_search(one).is_ok();
-        let is_mine = |name: &u64| self.traits.names.binary_search(name).is_ok();
-        self.all.iter().all(|forms| forms.iter().any(has)) && there.names.iter().all(is_mine)
+        let is_met = |need: &Need| {
+            need.forms.iter().any(has) || need.or_absent.is_some_and(|name| !there.has_name(name))
+        };
+        let is_mine = |name: &u64| self.names.binary_search(name).is_ok();
+        self.all.iter().all(is_met) && there.names.iter().all(is_mine)
     }
 }
 
@@ -163,10 +197,17 @@ mod tests {
             (r#"{"n":1,"v":"x"}"#, r#"{"n":1}"#, false),
             (r#"{"n":1,"v":"x"}"#, r#"{"n":1,"v":"X"}"#, false),
             (r#"{"n":1,"b":true,"u":7}"#, r#"{"u":"7","b":1,"n":1}"#, true),
-            // Of the wrong type, at an edge, not declared: they may have become anything.
+            // Of the wrong type, at an edge, not declared: they may be gone.
             (r#"{"n":"x","v":"x"}"#, r#"{"v":"x"}"#, true),
-            (r#"{"n":9007199254740993}"#, r#"{"n":7}"#, true),
+            (r#"{"n":"x","v":"x"}"#, r#"{"n":"y","v":"x"}"#, false),
+            (r#"{"n":9007199254740993}"#, r#"{"n":7}"#, false),
+            (r#"{"n":9007199254740993}"#, r#"{"n":9007199254740992}"#, true),
             (r#"{"n":1,"more":1}"#, r#"{"n":1}"#, true),
+            (r#"{"n":1,"more":1}"#, r#"{"n":1,"more":2}"#, false),
+            // They may have become anything.
+            (r#"{"v":"🦀"}"#, r#"{"v":"?"}"#, true),
+            (r#"{"n":1e400}"#, r#"{"n":1e401}"#, true),
+            (r#"{"u":null}"#, r#"{"u":"null"}"#, true),
             (r#"{"n":1}"#, r#"{"n":1,"more":1}"#, false),
             // A moment may be rounded.
             (r#"{"at":"2026-01-01T00:00:00.9999997Z"}"#, r#"{"at":"2026-01-01 00:00:01Z"}"#, true),

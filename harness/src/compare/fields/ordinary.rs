@@ -38,6 +38,18 @@ pub fn is_ordinary(value: &Value, property: &Value) -> bool {
     }
 }
 
+/// Whether a value, if it is there at all, is there as it was sent, in any spelling: no part of it may
+/// be gone, and it is no moment, which may be rounded.
+pub fn has_one_form(value: &Value, property: &Value) -> bool {
+    match value {
+        _ if matches!(type_of(property), Type::Moment | Type::TimeOfDay) => false,
+        Value::Number(number) => number.as_str().parse().is_ok_and(f64::is_finite),
+        Value::Bool(_) => true,
+        Value::String(text) => is_plain_text(text),
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
 /// How many bytes of a text any table holds: up to a character that not all of them take.
 pub fn shortest(text: &str) -> usize {
     let mut held = 0;

@@ -45,6 +45,9 @@ fn what_a_type_allows_is_allowed_and_nothing_else() {
         (&number, "50000.0000000000000001", "50000", &["numbers=exact"], false),
         (&number, "0.1", "0.10000000149011612", &[], false),
         (&number, "1.8e309", "null", &[], true),
+        (&union, "null", r#""null""#, &[], true),
+        (&text, "null", r#""null""#, &[], false),
+        (&integer, "null", r#""null""#, &[], false),
         (&day, r#""yesterday""#, "null", &[], true),
         (&day, r#""2026-01-15""#, "null", &[], false),
         (&text, r#"{"a":null,"b":1}"#, r#""{\"a\": null, \"b\": 1}""#, &[], true),
@@ -243,6 +246,9 @@ fn what_became_null_within_a_structure_is_told_by_its_path() {
     // Numbers are kept as elsewhere.
     let number = r#"{"v":{"count":"many","a":50000.0000000000000001}}"#;
     assert!(same(number, r#""v":{"a":50000},"#, "v.count"));
+    // A structure's text is what a column holds, and none within it.
+    let nested = r#"{"v":{"count":"many","o":{"x":1}}}"#;
+    assert!(!same(nested, r#""v":{"o":"{\"x\":1}"},"#, "v.count"));
     // Nothing but what is told of may be gone, and what is within that.
     assert!(!same(many, r#""v":{"count":null},"#, "v.count"));
     assert!(!same(many, "", "v.count"));

@@ -61,8 +61,10 @@ impl Lacks<'_> {
                 sent.len() == landed.len()
                     && pairs.all(|(nth, (s, l))| self.only(s, l, &at(&nth.to_string())))
             }
-            (Value::Object(_) | Value::Array(_), Value::String(text)) => json::read(text)
-                .is_some_and(|read| !read.is_string() && self.only(sent, &read, path)),
+            (Value::Object(_) | Value::Array(_), Value::String(text)) if path.is_empty() => {
+                json::read(text)
+                    .is_some_and(|read| !read.is_string() && self.only(sent, &read, path))
+            }
             _ => same_json(sent, landed, self.declared),
         }
     }
