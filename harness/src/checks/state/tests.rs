@@ -76,6 +76,22 @@ fn a_success_gives_every_state_back() {
 }
 
 #[test]
+fn a_scenario_looks_at_its_own_states() {
+    let one = state(1, "a", r#"{"c":1}"#);
+    for (about, wanted) in [
+        // Judged by the launch, as any.
+        ("state-reordered", "fail"),
+        ("data-lost", "fail"),
+        ("broken-stdout-ignored", "elsewhere"),
+        ("write-memory-unbounded", "elsewhere"),
+    ] {
+        let mut launch = sync(&[&record("a"), &one], &[], "");
+        launch.about = Some(about.to_owned());
+        cases("state-lost", [(wanted, launch)]);
+    }
+}
+
+#[test]
 fn a_state_comes_once() {
     let one = state(1, "a", r#"{"c":1}"#);
     let bare = state_without_id("a", r#"{"c":1}"#);

@@ -67,6 +67,13 @@ fn numbers_in_blobs_may_be_spelled_otherwise_but_not_changed() {
 }
 
 #[test]
+fn an_old_forms_blob_is_the_sources_own() {
+    let legacy = |n| format!(r#"{{"type":"STATE","state":{{"data":{{"n":{n}}}}}}}"#);
+    let wanted = ["pass", "fail: /data/n was 1 and is 1.0", "inconclusive"];
+    judged(&legacy("1"), &legacy("1.0"), wanted);
+}
+
+#[test]
 fn what_is_altered_is_named() {
     let sent = with(r#"{"a":{"x":null,"y":[1,2]},"s":"one "}"#)
         .replace("\"sourceStats\"", "\"new\":{\"k\":1},\"sourceStats\"");
