@@ -1,6 +1,7 @@
 //! What a run is to do: one plan, made of flags and files before anything is launched.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde_json::Value;
@@ -52,10 +53,25 @@ pub struct Plan {
     pub check_within_s: f64,
     /// Seconds within which an acknowledgement is due.
     pub ack_within_s: f64,
+    /// How much is generated.
+    pub generation: Generation,
     /// Where failures are kept.
     pub out: PathBuf,
     /// A folder of the run's own, for what is gone with it.
     pub folder: PathBuf,
+}
+
+/// How much is generated, and how long a failure is made smaller.
+#[derive(Debug, Clone, Default)]
+pub struct Generation {
+    /// How many cases.
+    pub examples: usize,
+    /// Whether they are all that is written.
+    pub no_fixed: bool,
+    /// How long one failure is made smaller, at most.
+    pub shrink_time: Duration,
+    /// How many launches that may take.
+    pub shrink_launches: usize,
 }
 
 /// A config file that was read.

@@ -131,6 +131,18 @@ pub struct Report {
     /// The run's namespace, for finding what it left in the destination.
     #[serde(skip)]
     pub run: String,
+    /// What was generated, if anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Generated>,
+}
+
+/// What generated cases exercised.
+#[derive(Debug, Clone, Serialize)]
+pub struct Generated {
+    /// How many there were.
+    pub cases: usize,
+    /// By feature, how many of them had it.
+    pub exercised: BTreeMap<String, usize>,
 }
 
 /// What was tested.

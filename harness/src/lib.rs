@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`protocol`] | messages, the catalog, the protocol's schema, exact JSON |
 //! | [`scenario`] | what is sent; packing into few launches |
+//! | [`generate`] | scenarios that nobody wrote: drawing them, and making them smaller |
 //! | [`model`], [`compare`] | what must have landed, and how it differs from what has |
 //! | [`bounds`], [`aftermath`] | the same for syncs that did not all succeed |
 //! | [`subject`], [`readback`] | starting the destination; reading back its rows |
@@ -34,6 +35,7 @@ pub mod configs;
 pub mod event;
 pub mod evidence;
 pub mod folder;
+pub mod generate;
 pub mod judging;
 pub mod ledger;
 pub mod model;

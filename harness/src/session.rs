@@ -1,6 +1,7 @@
 //! A session: carries out a plan, judges what came of it, and tells of both.
 
 mod conditions;
+mod generated;
 mod jobs;
 mod keep;
 mod replay;
@@ -73,6 +74,7 @@ pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
         },
         evidence: Vec::new(),
         bad_configs: Vec::new(),
+        found: generated::Found::default(),
     };
     let trouble = session.gather()?;
     let report = session.conclude(trouble, start);
@@ -103,6 +105,7 @@ struct Session<'a> {
     evidence: Vec<Evidence>,
     /// Files of configs that must not work, by trial.
     bad_configs: Vec<(String, PathBuf, Value)>,
+    found: generated::Found,
 }
 
 impl Session<'_> {
@@ -117,6 +120,7 @@ impl Session<'_> {
         if selected.all(|check| self.inapplicable(check).is_some()) {
             return Ok(None);
         }
+        let scenarios = if self.plan.generation.no_fixed { Vec::new() } else { scenarios };
         let mut jobs = self.jobs(&scenarios)?;
         if let Some(trouble) = self.look_around_check(&mut jobs) {
             return Ok(Some(trouble));
@@ -136,6 +140,10 @@ impl Session<'_> {
         let trouble = match trouble {
             None if self.plan.wants(&[Purpose::Image]) => self.conditions(&scenarios)?,
             trouble => trouble,
+        };
+        let trouble = match trouble {
+            Some(trouble) => Some(trouble),
+            None => self.generate(),
         };
         Ok(trouble.or(INTERRUPTED.load(Ordering::SeqCst).then_some(Trouble::Interrupted)))
     }
@@ -315,6 +323,9 @@ impl Session<'_> {
         let wanted = |id: &str| plan.selection.check(id);
         let mut judged = judging::judge(&self.evidence, &self.facts, &wanted, &places);
         self.explain_gaps(&mut judged, trouble.as_ref());
+        let passed = checks::all().filter(|check| self.found.passed.contains(check.id));
+        let passed = passed.map(|check| judging::row(check, "generated", Outcome::Passed, None));
+        judged.rows.extend(passed.chain(self.found.unrepeated.clone()));
         let trouble = trouble.or_else(|| {
             let inventory = self.facts.residue.as_ref().and_then(|left| left.as_ref().err());
             let inventory = inventory.map(|why| format!("the inventory: {why}"));
@@ -350,6 +361,7 @@ impl Session<'_> {
             strict: false,
             kept,
             run: plan.names.run.clone(),
+            generated: self.found.told.clone(),
         }
     }
 

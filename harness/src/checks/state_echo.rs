@@ -235,7 +235,7 @@ impl Diff {
             let among = |all: &[Option<Descriptor>]| all.iter().filter(|one| *one == of).count();
             if !sent_of.contains(of) {
                 self.tell(Kind::Value, path, NULL, right);
-            } else if came_of[..at].contains(of) && among(&came_of[..=at]) > among(&sent_of) {
+            } else if among(&came_of[..=at]) > among(&sent_of) {
                 let shown = of.as_ref().map(ToString::to_string).unwrap_or_default();
                 let times = among(&came_of);
                 let what = format!("the state of {shown} stands {times} times in {path}");

@@ -53,6 +53,7 @@ pub fn run(args: &Args) -> Exit {
         strict: args.strict,
         kept: None,
         run: loaded.evidence.trial.clone(),
+        generated: None,
     };
     // A reader that has gone away is no error of ours.
     let _ = terminal::write(&report, &mut anstream::stdout());

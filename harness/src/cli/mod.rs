@@ -2,6 +2,7 @@
 
 mod clean;
 mod explain;
+mod generation;
 mod image;
 mod judge;
 mod list;

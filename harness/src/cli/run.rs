@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::target::Target;
-use super::{Exit, complain, image};
+use super::{Exit, complain, generation, image};
 use crate::checks::find;
 use crate::checks::state_time::PLATFORM_WAITS_S;
 use crate::config::{self, ConfigFile, Plan, PlanError, Selection};
@@ -118,6 +118,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "touchdown-out")]
     out: PathBuf,
     #[command(flatten)]
+    generation: generation::Args,
+    #[command(flatten)]
     pub(super) image: image::Args,
 }
 
@@ -128,7 +130,8 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+/// Reads a number of seconds; the error is in words.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
         .filter(|seconds| *seconds > 0.0 && *seconds < 1e6)
@@ -265,6 +268,7 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
         exit_within_s: args.exit_within,
         check_within_s: args.check_within,
         ack_within_s: args.ack_within.unwrap_or(PLATFORM_WAITS_S),
+        generation: args.generation.plan(subject.image().is_some()),
         out: args.out.clone(),
         folder: folder.path().to_owned(),
         subject,

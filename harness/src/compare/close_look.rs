@@ -188,6 +188,9 @@ impl Same {
     }
 }
 
+/// Rows that come back: that were sent, and that are there.
+type Back<'a> = (Vec<Row<'a>>, Vec<Row<'a>>);
+
 /// Rows are brought back for so many that are left on each side, at most.
 const BACK: usize = 64;
 
@@ -199,7 +202,7 @@ fn bring_back<'a>(
     place: &Place,
     (missing, extra): (&[Row], &[Row]),
     same: &Same,
-) -> Result<Option<(Vec<Row<'a>>, Vec<Row<'a>>)>, String> {
+) -> Result<Option<Back<'a>>, String> {
     let schema = &place.configured.stream.json_schema;
     let left = |at: &usize| !same.sent.contains(at);
     let needs = (0..missing.len()).filter(left).map(|at| missing[at].needs(schema));

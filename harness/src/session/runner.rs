@@ -168,6 +168,16 @@ impl<'a> Runner<'a> {
         })
     }
 
+    /// Removes what a trial of so many launches was given, and what was read back of it.
+    pub fn forget(&self, id: &str, launches: usize) {
+        for nth in 0..launches {
+            let file = self.folder.path().join(format!("{id}-{nth}"));
+            // What is left takes room until the run is over, and that is all.
+            let _ = fs::remove_dir_all(&file);
+            let _ = fs::remove_file(file.with_extension("catalog.json"));
+        }
+    }
+
     /// Syncs one after the other, until one fails that had to succeed.
     fn in_turn(
         &self,

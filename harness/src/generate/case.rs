@@ -1,0 +1,223 @@
+//! A case: a generated scenario by its meaning, which is what is made smaller when it fails.
+
+use serde::{Deserialize, Serialize};
+
+use super::kinds::Kind;
+use crate::protocol::catalog::SyncMode;
+
+/// A generated scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Its streams.
+    pub streams: Vec<Stream>,
+    /// Its syncs, in order; each has all the streams.
+    pub syncs: Vec<Sync>,
+    /// Whether its states are GLOBAL ones.
+    pub global: bool,
+}
+
+/// A stream of a case. Its records have an `id`, a `version`, and these fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: Option<String>,
+    /// How it is synced.
+    pub mode: Mode,
+    /// Its other fields.
+    pub fields: Vec<Field>,
+}
+
+/// How a stream is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Mode {
+    /// Without a key.
+    Append,
+    /// The same, with generations that rise.
+    Overwrite,
+    /// By `id`; `version` decides.
+    Dedup,
+    /// The same, with `_ab_cdc_deleted_at`.
+    DedupDeletes,
+}
+
+impl Mode {
+    /// As the catalog has it.
+    #[must_use]
+    pub fn sync_mode(self) -> SyncMode {
+        match self {
+            Self::Append => SyncMode::Append,
+            Self::Overwrite => SyncMode::Overwrite,
+            Self::Dedup | Self::DedupDeletes => SyncMode::AppendDedup,
+        }
+    }
+}
+
+/// A field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: Kind,
+}
+
+/// One `write` of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sync {
+    /// What is sent, in order.
+    pub events: Vec<Event>,
+    /// Whether each stream's rows of earlier generations are to go; one entry a stream.
+    pub refreshed: Vec<bool>,
+    /// How it ends.
+    pub ending: Ending,
+}
+
+/// One thing that is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A record.
+    Row(Row),
+    /// Many records with ids of their own, and states among them.
+    Many {
+        /// Their stream.
+        stream: usize,
+        /// How many.
+        count: u32,
+        /// After how many of them comes a state; 0: none.
+        state_every: u32,
+    },
+    /// A state: of this stream, or a GLOBAL one.
+    State {
+        /// The stream.
+        stream: usize,
+    },
+}
+
+/// A record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its stream.
+    pub stream: usize,
+    /// Its key.
+    pub id: u32,
+    /// Its cursor.
+    pub version: u32,
+    /// For each field, the number of its value, simplest first.
+    pub values: Vec<usize>,
+    /// Whether it says that the row was deleted.
+    pub deleted: bool,
+}
+
+/// How a sync ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Ending {
+    /// With COMPLETE for each stream.
+    Success,
+    /// Without a word on its streams.
+    Silent,
+    /// By SIGKILL before this event.
+    KilledBefore {
+        /// Its number; that of events, where it is the end.
+        at: usize,
+        /// Whether the states before it may come back first.
+        gated: bool,
+    },
+    /// By SIGKILL once so many states have come.
+    KilledAtState(u32),
+}
+
+impl Ending {
+    /// Whether the sync is broken off.
+    #[must_use]
+    pub fn kills(self) -> bool {
+        matches!(self, Self::KilledBefore { .. } | Self::KilledAtState(_))
+    }
+}
+
+impl Event {
+    /// The stream that it is of.
+    #[must_use]
+    pub fn stream(&self) -> usize {
+        match self {
+            Self::Row(row) => row.stream,
+            Self::Many { stream, .. } | Self::State { stream } => *stream,
+        }
+    }
+}
+
+impl Case {
+    /// Whether one of its syncs need not succeed.
+    #[must_use]
+    pub fn breaks(&self) -> bool {
+        self.syncs.iter().any(|sync| sync.ending != Ending::Success)
+    }
+
+    /// Whether two cases can be one: they end alike and have states alike.
+    #[must_use]
+    pub fn goes_with(&self, other: &Self) -> bool {
+        let ends = |case: &Self| -> Vec<(bool, bool)> {
+            let of = |sync: &Sync| (sync.ending.kills(), sync.ending == Ending::Silent);
+            case.syncs.iter().map(of).collect()
+        };
+        self.global == other.global && ends(self) == ends(other)
+    }
+
+    /// Both in one: the streams of the other after its own, what is sent by turns.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        let first = self.streams.len();
+        self.streams.extend(other.streams.iter().cloned());
+        for (ours, theirs) in self.syncs.iter_mut().zip(&other.syncs) {
+            ours.refreshed.extend(&theirs.refreshed);
+            let (mut before, mut after) = ours.split();
+            let (their_before, their_after) = theirs.clone().split();
+            before = by_turns(before, their_before, first);
+            after = by_turns(after, their_after, first);
+            if let Ending::KilledBefore { at, .. } = &mut ours.ending {
+                *at = before.len();
+            }
+            ours.events = before;
+            ours.events.append(&mut after);
+        }
+        self
+    }
+}
+
+impl Sync {
+    /// What is sent before it is killed, and what would be after.
+    fn split(&mut self) -> (Vec<Event>, Vec<Event>) {
+        let mut events = std::mem::take(&mut self.events);
+        let at = match self.ending {
+            Ending::KilledBefore { at, .. } => at.min(events.len()),
+            _ => events.len(),
+        };
+        let after = events.split_off(at);
+        (events, after)
+    }
+}
+
+/// What is sent of two cases, by turns; the streams of the second are numbered from here.
+fn by_turns(ours: Vec<Event>, theirs: Vec<Event>, first: usize) -> Vec<Event> {
+    let (mut ours, mut theirs) = (ours.into_iter(), theirs.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let (our, their) = (ours.next(), theirs.next());
+        if our.is_none() && their.is_none() {
+            return all;
+        }
+        all.extend(our);
+        all.extend(their.map(|event| event.moved(first)));
+    }
+}
+
+impl Event {
+    fn moved(mut self, by: usize) -> Self {
+        match &mut self {
+            Self::Row(row) => row.stream += by,
+            Self::Many { stream, .. } | Self::State { stream } => *stream += by,
+        }
+        self
+    }
+}

@@ -1,0 +1,122 @@
+//! What generated cases exercised: how often each feature, and which never.
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, Ending, Event, Mode};
+use super::kinds::Kind;
+use super::strategy::Offer;
+
+/// How many cases had each feature.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    /// Cases in all.
+    pub cases: usize,
+    counts: BTreeMap<String, usize>,
+}
+
+impl Coverage {
+    /// With all that a connector offers, none of it exercised yet.
+    #[must_use]
+    pub fn of(offer: &Offer) -> Self {
+        let mut all: Vec<String> = Kind::ALL.iter().map(|kind| kind_name(*kind)).collect();
+        all.extend(offer.modes.iter().map(|mode| mode_name(*mode)));
+        all.extend(ENDINGS.map(str::to_owned));
+        all.extend(["states: GLOBAL", "states: STREAM", "states: none"].map(str::to_owned));
+        all.extend(
+            ["many records", "no records", "several syncs", "the same record again"]
+                .map(str::to_owned),
+        );
+        if offer.refreshes {
+            all.push("refresh".to_owned());
+        }
+        if offer.namespaces {
+            all.push("namespace".to_owned());
+        }
+        Self { cases: 0, counts: all.into_iter().map(|name| (name, 0)).collect() }
+    }
+
+    /// Counts a case.
+    pub fn add(&mut self, case: &Case) {
+        self.cases += 1;
+        let mut features: Vec<String> = Vec::new();
+        for stream in &case.streams {
+            features.push(mode_name(stream.mode));
+            features.extend(stream.fields.iter().map(|field| kind_name(field.kind)));
+            features.extend(stream.namespace.as_ref().map(|_| "namespace".to_owned()));
+        }
+        let mut rows = Vec::new();
+        let (mut states, mut many) = (0, 0);
+        for (nth, sync) in case.syncs.iter().enumerate() {
+            features.push(ENDINGS[ending(sync.ending)].to_owned());
+            let mut refreshes = sync.refreshed.iter().zip(&case.streams);
+            let has_refresh = nth > 0
+                && refreshes
+                    .any(|(refreshed, stream)| *refreshed && stream.mode != Mode::Overwrite);
+            features.extend(has_refresh.then(|| "refresh".to_owned()));
+            for event in &sync.events {
+                match event {
+                    Event::Row(row) => rows.push(row),
+                    Event::Many { .. } => many += 1,
+                    Event::State { .. } => states += 1,
+                }
+            }
+        }
+        let is_again = (1..rows.len()).any(|nth| rows[..nth].contains(&rows[nth]));
+        for (has, feature) in [
+            (states == 0, "states: none"),
+            (states > 0 && case.global, "states: GLOBAL"),
+            (states > 0 && !case.global, "states: STREAM"),
+            (many > 0, "many records"),
+            (many == 0 && rows.is_empty(), "no records"),
+            (case.syncs.len() > 1, "several syncs"),
+            (is_again, "the same record again"),
+        ] {
+            features.extend(has.then(|| feature.to_owned()));
+        }
+        features.sort();
+        features.dedup();
+        for feature in features {
+            *self.counts.entry(feature).or_default() += 1;
+        }
+    }
+
+    /// Each feature, and how many cases had it.
+    pub fn counts(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.counts.iter().map(|(name, count)| (name.as_str(), *count))
+    }
+
+    /// Features that no case had.
+    pub fn never(&self) -> impl Iterator<Item = &str> {
+        self.counts().filter(|(_, count)| *count == 0).map(|(name, _)| name)
+    }
+}
+
+const ENDINGS: [&str; 4] = [
+    "ending: success",
+    "ending: no COMPLETE",
+    "ending: killed at a record",
+    "ending: killed at an acknowledgement",
+];
+
+fn ending(ending: Ending) -> usize {
+    match ending {
+        Ending::Success => 0,
+        Ending::Silent => 1,
+        Ending::KilledBefore { .. } => 2,
+        Ending::KilledAtState(_) => 3,
+    }
+}
+
+fn kind_name(kind: Kind) -> String {
+    format!("type: {}", kind.name())
+}
+
+fn mode_name(mode: Mode) -> String {
+    let name = match mode {
+        Mode::Append => "append",
+        Mode::Overwrite => "overwrite",
+        Mode::Dedup => "append_dedup",
+        Mode::DedupDeletes => "append_dedup with deletes",
+    };
+    format!("mode: {name}")
+}

@@ -1,0 +1,250 @@
+//! Making a case smaller by its meaning: fewer syncs, streams, records and states, fields; then
+//! simpler values.
+
+use super::case::{Case, Ending, Event, Mode};
+
+/// The smallest case found that still fails; `still_fails` runs one, and says no when its budget is
+/// used up.
+pub fn smallest(case: Case, still_fails: &mut dyn FnMut(&Case) -> bool) -> Case {
+    let mut best = case;
+    loop {
+        let before = best.clone();
+        for pass in [fewer_syncs, fewer_streams, fewer_events, fewer_of_many, fewer_fields, simpler]
+        {
+            pass(&mut best, still_fails);
+        }
+        if best == before {
+            return best;
+        }
+    }
+}
+
+type Fails<'a> = &'a mut dyn FnMut(&Case) -> bool;
+
+/// Takes a smaller case over, if it fails.
+fn attempt(best: &mut Case, change: impl FnOnce(&mut Case), still_fails: Fails) -> bool {
+    let mut smaller = best.clone();
+    change(&mut smaller);
+    let is_smaller = smaller != *best && still_fails(&smaller);
+    if is_smaller {
+        *best = smaller;
+    }
+    is_smaller
+}
+
+fn fewer_syncs(best: &mut Case, still_fails: Fails) {
+    let mut at = best.syncs.len();
+    while at > 0 {
+        at -= 1;
+        if best.syncs.len() > 1 {
+            attempt(best, |case| case.drop_sync(at), still_fails);
+        }
+    }
+}
+
+fn fewer_streams(best: &mut Case, still_fails: Fails) {
+    // One alone, before one less.
+    for at in 0..best.streams.len() {
+        if best.streams.len() > 2
+            && attempt(best, |case| case.keep_streams(|stream| stream == at), still_fails)
+        {
+            return;
+        }
+    }
+    let mut at = best.streams.len();
+    while at > 0 {
+        at -= 1;
+        if best.streams.len() > 1 {
+            attempt(best, |case| case.keep_streams(|stream| stream != at), still_fails);
+        }
+    }
+}
+
+/// Leaves out the second half of what is sent, then the first, then quarters, down to one at a time.
+fn fewer_events(best: &mut Case, still_fails: Fails) {
+    let mut size = best.events();
+    while size > 0 {
+        let mut end = best.events();
+        while end > 0 {
+            let start = end.saturating_sub(size);
+            attempt(best, |case| case.drop_events(start, end), still_fails);
+            end = start;
+        }
+        size /= 2;
+    }
+}
+
+fn fewer_of_many(best: &mut Case, still_fails: Fails) {
+    let places: Vec<(usize, usize)> = places(best, |event| matches!(event, Event::Many { .. }));
+    for (sync, at) in places {
+        // By halves, from nothing to what fails.
+        let Event::Many { count: mut most, .. } = best.syncs[sync].events[at] else { continue };
+        let mut least = 0;
+        while least < most {
+            let middle = least + (most - least) / 2;
+            let change = |case: &mut Case| {
+                if let Event::Many { count, .. } = &mut case.syncs[sync].events[at] {
+                    *count = middle;
+                }
+            };
+            if attempt(best, change, still_fails) {
+                most = middle;
+            } else {
+                least = middle + 1;
+            }
+        }
+        let without_states = |case: &mut Case| {
+            if let Event::Many { state_every, .. } = &mut case.syncs[sync].events[at] {
+                *state_every = 0;
+            }
+        };
+        attempt(best, without_states, still_fails);
+    }
+}
+
+fn fewer_fields(best: &mut Case, still_fails: Fails) {
+    for stream in 0..best.streams.len() {
+        let mut at = best.streams[stream].fields.len();
+        while at > 0 {
+            at -= 1;
+            attempt(best, |case| case.drop_field(stream, at), still_fails);
+        }
+    }
+}
+
+fn simpler(best: &mut Case, still_fails: Fails) {
+    attempt(best, |case| case.global = false, still_fails);
+    for nth in 0..best.syncs.len() {
+        attempt(best, |case| case.syncs[nth].ending = Ending::Success, still_fails);
+        attempt(best, |case| case.syncs[nth].refreshed.fill(false), still_fails);
+    }
+    for nth in 0..best.streams.len() {
+        attempt(best, |case| case.streams[nth].namespace = None, still_fails);
+        attempt(best, |case| case.streams[nth].name = format!("s{nth}"), still_fails);
+        for mode in [Mode::Append, Mode::Dedup] {
+            attempt(best, |case| case.set_mode(nth, mode), still_fails);
+        }
+        for at in 0..best.streams[nth].fields.len() {
+            attempt(best, |case| case.streams[nth].fields[at].name = format!("f{at}"), still_fails);
+        }
+    }
+    for (sync, at) in places(best, |event| matches!(event, Event::Row(_))) {
+        let Event::Row(row) = best.syncs[sync].events[at].clone() else { continue };
+        let mut set = |best: &mut Case, simple: super::case::Row| {
+            attempt(best, |case| case.syncs[sync].events[at] = Event::Row(simple), still_fails)
+        };
+        let all =
+            super::case::Row { values: vec![0; row.values.len()], deleted: false, ..row.clone() };
+        if set(best, all) {
+            continue;
+        }
+        set(best, super::case::Row { deleted: false, ..row.clone() });
+        for value in 0..row.values.len() {
+            let Event::Row(mut row) = best.syncs[sync].events[at].clone() else { continue };
+            row.values[value] = 0;
+            set(best, row);
+        }
+    }
+}
+
+/// Where events like this are: the sync, and the place in it.
+fn places(case: &Case, like: impl Fn(&Event) -> bool) -> Vec<(usize, usize)> {
+    let of_sync = |(nth, sync): (usize, &super::case::Sync)| -> Vec<(usize, usize)> {
+        let all = sync.events.iter().enumerate().filter(|(_, event)| like(event));
+        all.map(|(at, _)| (nth, at)).collect()
+    };
+    case.syncs.iter().enumerate().flat_map(of_sync).collect()
+}
+
+impl Case {
+    /// How much is sent, in all syncs.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.syncs.iter().map(|sync| sync.events.len()).sum()
+    }
+
+    fn drop_sync(&mut self, at: usize) {
+        self.syncs.remove(at);
+        // The last one shows what is left.
+        if let Some(last) = self.syncs.last_mut() {
+            last.ending = Ending::Success;
+        }
+    }
+
+    /// Only these streams; what is left of the others is gone.
+    pub fn keep_streams(&mut self, keep: impl Fn(usize) -> bool) {
+        let kept: Vec<usize> = (0..self.streams.len()).filter(|at| keep(*at)).collect();
+        let new = |stream: usize| kept.iter().position(|at| *at == stream);
+        // A GLOBAL state is of no stream of its own.
+        let global = self.global;
+        for sync in &mut self.syncs {
+            sync.retain(|event| match event {
+                Event::State { .. } if global => true,
+                event => new(event.stream()).is_some(),
+            });
+            for event in &mut sync.events {
+                let new = new(event.stream()).unwrap_or(0);
+                match event {
+                    Event::Row(row) => row.stream = new,
+                    Event::Many { stream, .. } | Event::State { stream } => *stream = new,
+                }
+            }
+            sync.refreshed =
+                kept.iter().filter_map(|at| sync.refreshed.get(*at).copied()).collect();
+        }
+        self.streams = kept.iter().map(|at| self.streams[*at].clone()).collect();
+    }
+
+    /// Without what is sent from here to there, counted over all syncs.
+    fn drop_events(&mut self, start: usize, end: usize) {
+        let mut nth = 0;
+        for sync in &mut self.syncs {
+            sync.retain(|_| {
+                nth += 1;
+                !(start..end).contains(&(nth - 1))
+            });
+        }
+    }
+
+    fn drop_field(&mut self, stream: usize, at: usize) {
+        self.streams[stream].fields.remove(at);
+        for row in self.rows_of(stream) {
+            row.values.remove(at);
+        }
+    }
+
+    fn set_mode(&mut self, stream: usize, mode: Mode) {
+        let order = [Mode::Append, Mode::Dedup, Mode::DedupDeletes, Mode::Overwrite];
+        let rank = |mode: Mode| order.iter().position(|one| *one == mode);
+        if rank(mode) < rank(self.streams[stream].mode) {
+            // An overwrite's generations are no refresh.
+            if self.streams[stream].mode == Mode::Overwrite {
+                self.syncs.iter_mut().for_each(|sync| sync.refreshed[stream] = false);
+            }
+            self.streams[stream].mode = mode;
+            if mode != Mode::DedupDeletes {
+                self.rows_of(stream).for_each(|row| row.deleted = false);
+            }
+        }
+    }
+
+    fn rows_of(&mut self, stream: usize) -> impl Iterator<Item = &mut super::case::Row> {
+        let events = self.syncs.iter_mut().flat_map(|sync| &mut sync.events);
+        events.filter_map(move |event| match event {
+            Event::Row(row) if row.stream == stream => Some(row),
+            _ => None,
+        })
+    }
+}
+
+impl super::case::Sync {
+    /// Keeps some of what is sent; where it is killed moves along.
+    fn retain(&mut self, keep: impl FnMut(&Event) -> bool) {
+        let flags: Vec<bool> = self.events.iter().map(keep).collect();
+        if let Ending::KilledBefore { at, .. } = &mut self.ending {
+            *at = flags.iter().take(*at).filter(|kept| **kept).count();
+        }
+        let mut flags = flags.into_iter();
+        self.events.retain(|_| flags.next().unwrap_or(true));
+    }
+}

@@ -1,0 +1,264 @@
+//! Drawing cases: what a connector declares, with weight on what is legal and rare.
+//!
+//! A case is read off a list of numbers, so that equal numbers give an equal case, and an end of
+//! the list the simplest one.
+
+use std::collections::HashMap;
+
+use proptest::collection::vec;
+use proptest::num::u32::ANY;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::case::{Case, Ending, Event, Field, Mode, Row, Stream, Sync};
+use super::kinds::Kind;
+
+/// What a connector offers.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// How streams may be synced; at least one way.
+    pub modes: Vec<Mode>,
+    /// Whether it keeps namespaces apart.
+    pub namespaces: bool,
+    /// Whether it handles refreshes.
+    pub refreshes: bool,
+}
+
+/// Numbers that one case is read off.
+const NUMBERS: usize = 700;
+
+/// The cases of a launch: they end alike, and each has streams of its own.
+#[must_use]
+pub fn batch(offer: &Offer, seed: u64, nth: u64, size: usize) -> Vec<Case> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&nth.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    cases(offer.clone(), size)
+        .new_tree(&mut runner)
+        .map_or_else(|_| Vec::new(), |tree| tree.current())
+}
+
+/// So many cases that can be one launch each sync.
+pub fn cases(offer: Offer, size: usize) -> impl Strategy<Value = Vec<Case>> {
+    let numbers = (vec(ANY, 16), vec(vec(ANY, NUMBERS), size));
+    numbers.prop_map(move |(frame, cases)| {
+        let frame = Frame::read(&mut Numbers::of(frame));
+        let read = |(nth, numbers)| frame.case(&offer, nth, &mut Numbers::of(numbers));
+        cases.into_iter().enumerate().map(read).collect()
+    })
+}
+
+/// Numbers, one after the other; 0 after the last.
+struct Numbers(std::vec::IntoIter<u32>);
+
+impl Numbers {
+    fn of(numbers: Vec<u32>) -> Self {
+        Self(numbers.into_iter())
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        // The high bits, so that a smaller number is a smaller choice.
+        let next = u64::from(self.0.next().unwrap_or(0));
+        usize::try_from((next * end as u64) >> 32).unwrap_or(0)
+    }
+
+    /// Whether it is one of so many in a hundred.
+    fn percent(&mut self, chance: usize) -> bool {
+        self.below(100) >= 100 - chance
+    }
+
+    fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        all.get(self.below(all.len()))
+    }
+}
+
+/// What all cases of a launch have in common.
+struct Frame {
+    global: bool,
+    endings: Vec<End>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Success,
+    Silent,
+    KilledBefore,
+    KilledAtState,
+}
+
+const NAMES: [&str; 9] =
+    ["users", "Orders", "select", "with space", "naïve", "dash-ed", "_under", "camelCase", "2nd"];
+const FIELDS: [&str; 9] =
+    ["word", "Word2", "order", "_id", "with space", "naïve", "camelCase", "dot.ted", "2nd"];
+const NAMESPACES: [&str; 3] = ["public", "Other", "two words"];
+/// How many records, around the sizes of common batches.
+const MANY: [u32; 9] = [100, 500, 999, 1000, 1001, 2000, 2500, 10_000, 10_001];
+/// Records of one sync that are written out, at most.
+const ROWS: usize = 12;
+
+impl Frame {
+    fn read(numbers: &mut Numbers) -> Self {
+        let global = numbers.percent(25);
+        let count = 1 + numbers.below(4);
+        let breaks = numbers.percent(30) && count > 1;
+        let mut end = |nth: usize| match numbers.below(4) {
+            // The last sync has to show what is left.
+            _ if !breaks || nth + 1 == count => End::Success,
+            0 if nth > 0 => End::Success,
+            1 => End::Silent,
+            2 => End::KilledBefore,
+            _ => End::KilledAtState,
+        };
+        Self { global, endings: (0..count).map(&mut end).collect() }
+    }
+
+    fn case(&self, offer: &Offer, nth: usize, numbers: &mut Numbers) -> Case {
+        let breaks = self.endings.iter().any(|end| *end != End::Success);
+        // Of a broken overwrite it is not settled what is left.
+        let fits = |mode: &&Mode| !breaks || **mode != Mode::Overwrite;
+        let modes: Vec<Mode> = offer.modes.iter().filter(fits).copied().collect();
+        let modes = if modes.is_empty() { &offer.modes } else { &modes };
+        let streams = [1, 1, 1, 2, 2, 3][numbers.below(6)];
+        let streams: Vec<Stream> = (0..streams)
+            .map(|of_case| stream(offer, modes, &format!("{nth}_{of_case}"), numbers))
+            .collect();
+        let mut sender = Sender::new(&streams);
+        let mut goes_on = false;
+        let syncs = self.endings.iter().map(|end| {
+            let refreshed = streams.iter().map(|stream| {
+                let chosen = offer.refreshes && numbers.percent(15);
+                // The next attempt of a sync that did not succeed is of the same generation.
+                !goes_on && (stream.mode == Mode::Overwrite || chosen)
+            });
+            let refreshed = refreshed.collect();
+            goes_on = *end != End::Success;
+            let events = sender.events(self.global, numbers);
+            Sync { ending: ending(*end, &events, numbers), events, refreshed }
+        });
+        let syncs = syncs.collect();
+        Case { streams, syncs, global: self.global }
+    }
+}
+
+fn stream(offer: &Offer, modes: &[Mode], tail: &str, numbers: &mut Numbers) -> Stream {
+    let name = numbers.one_of(&NAMES).copied().unwrap_or_default();
+    let is_apart = offer.namespaces && numbers.percent(20);
+    let namespace = is_apart.then(|| numbers.one_of(&NAMESPACES).copied().unwrap_or_default());
+    let mode = numbers.one_of(modes).copied().unwrap_or(Mode::Append);
+    let mut names: Vec<&str> = FIELDS.to_vec();
+    let fields = (0..numbers.below(5)).map(|_| {
+        let name = names.remove(numbers.below(names.len())).to_owned();
+        Field { name, kind: numbers.one_of(&Kind::ALL).copied().unwrap_or(Kind::Text) }
+    });
+    let fields = fields.collect();
+    Stream { name: format!("{name}_{tail}"), namespace: namespace.map(str::to_owned), mode, fields }
+}
+
+fn ending(end: End, events: &[Event], numbers: &mut Numbers) -> Ending {
+    let states = events.iter().filter(|event| matches!(event, Event::State { .. })).count();
+    let before = |numbers: &mut Numbers| {
+        let at = events.len() - numbers.below(events.len() + 1);
+        Ending::KilledBefore { at, gated: numbers.percent(50) }
+    };
+    match end {
+        End::Success => Ending::Success,
+        End::Silent => Ending::Silent,
+        End::KilledBefore => before(numbers),
+        End::KilledAtState if states == 0 => before(numbers),
+        End::KilledAtState => {
+            Ending::KilledAtState(u32::try_from(1 + numbers.below(states)).unwrap_or(1))
+        }
+    }
+}
+
+/// Sends records that tell of rows as a source would: mostly newer ones.
+struct Sender<'a> {
+    streams: &'a [Stream],
+    next: u32,
+    sent: Vec<Row>,
+    /// The version that deleted a row: older ones do not come after it.
+    deleted: HashMap<(usize, u32), u32>,
+    has_many: Vec<bool>,
+}
+
+impl<'a> Sender<'a> {
+    fn new(streams: &'a [Stream]) -> Self {
+        let has_many = vec![false; streams.len()];
+        Self { streams, next: 0, sent: Vec::new(), deleted: HashMap::new(), has_many }
+    }
+
+    /// What is sent in one sync.
+    fn events(&mut self, global: bool, numbers: &mut Numbers) -> Vec<Event> {
+        let rows = [1, 2, 3, 5, ROWS, 0][numbers.below(6)];
+        // How often a state follows, of a hundred records; and whether one comes at the end.
+        let states = [10, 30, 100, 0][numbers.below(4)];
+        let at_end = !numbers.percent(15);
+        let mut events = Vec::new();
+        for _ in 0..rows {
+            let stream = numbers.below(self.streams.len());
+            events.push(Event::Row(self.row(stream, numbers)));
+            if numbers.percent(states) {
+                let count = if numbers.percent(10) { 3 } else { 1 };
+                events.extend((0..count).map(|_| Event::State { stream }));
+            }
+        }
+        if numbers.percent(6) {
+            let stream = numbers.below(self.streams.len());
+            // A second recipe would send the same ids again.
+            if !std::mem::replace(&mut self.has_many[stream], true) {
+                let count = numbers.one_of(&MANY).copied().unwrap_or(1);
+                let state_every = if global || numbers.percent(50) { 0 } else { 500 };
+                let at = numbers.below(events.len() + 1);
+                events.insert(at, Event::Many { stream, count, state_every });
+            }
+        }
+        if numbers.percent(40) {
+            // One stream after the other.
+            events.sort_by_key(Event::stream);
+        }
+        if at_end {
+            let streams = if global { 1 } else { self.streams.len() };
+            events.extend((0..streams).map(|stream| Event::State { stream }));
+        }
+        events
+    }
+
+    fn row(&mut self, stream: usize, numbers: &mut Numbers) -> Row {
+        let of_stream = &self.streams[stream];
+        if numbers.percent(12)
+            && let Some(again) = self.again(stream, numbers)
+        {
+            return again;
+        }
+        self.next += 10;
+        let id = u32::try_from(1 + numbers.below(5)).unwrap_or(1);
+        let is_late = numbers.percent(20);
+        let back = u32::try_from(numbers.below(60)).unwrap_or(0);
+        let version = if is_late { self.next.saturating_sub(back) } else { self.next };
+        let deleted = of_stream.mode == Mode::DedupDeletes && numbers.percent(20);
+        let values = of_stream.fields.iter().map(|field| numbers.below(field.kind.count()));
+        let values = values.collect();
+        let after = self.deleted.get(&(stream, id)).map_or(0, |version| version + 1);
+        let version = if deleted { self.next } else { version }.max(after);
+        self.next = self.next.max(version);
+        if deleted {
+            self.deleted.insert((stream, id), version);
+        }
+        let row = Row { stream, id, version, values, deleted };
+        self.sent.push(row.clone());
+        row
+    }
+
+    /// A record that was sent before, unless its row was deleted since.
+    fn again(&self, stream: usize, numbers: &mut Numbers) -> Option<Row> {
+        let of_stream = self.sent.iter().filter(|row| row.stream == stream);
+        let lives = |row: &&Row| {
+            self.deleted.get(&(stream, row.id)).is_none_or(|version| row.version >= *version)
+        };
+        let all: Vec<&Row> = of_stream.filter(lives).collect();
+        numbers.one_of(&all).map(|row| (*row).clone())
+    }
+}

@@ -1,0 +1,247 @@
+use std::collections::BTreeMap;
+
+use super::case::{Case, Ending, Event, Mode, Row};
+use super::coverage::Coverage;
+use super::smaller::smallest;
+use super::strategy::{Offer, batch};
+use crate::model;
+use crate::protocol::json;
+use crate::scenario::{Scenario, Step};
+
+fn offer() -> Offer {
+    let modes = vec![Mode::Append, Mode::Overwrite, Mode::Dedup, Mode::DedupDeletes];
+    Offer { modes, namespaces: true, refreshes: true }
+}
+
+/// Cases of so many launches.
+fn cases(launches: u64) -> impl Iterator<Item = Case> {
+    let offer = offer();
+    (0..launches).flat_map(move |nth| batch(&offer, 7, nth, 10))
+}
+
+fn rows(case: &Case) -> impl Iterator<Item = &Row> {
+    let events = case.syncs.iter().flat_map(|sync| &sync.events);
+    events.filter_map(|event| match event {
+        Event::Row(row) => Some(row),
+        _ => None,
+    })
+}
+
+/// The rows of each stream that have to be there at last, by the definition of the modes: a second
+/// time, without a thought for speed, and from the case rather than from what is written of it.
+fn naive(case: &Case, stream: usize, data: &dyn Fn(&Row) -> String) -> Vec<String> {
+    let mut there: Vec<(&Row, usize)> = Vec::new();
+    let mut arrival = 0;
+    for sync in &case.syncs {
+        if sync.refreshed[stream] {
+            there.clear();
+        }
+        for event in &sync.events {
+            arrival += 1;
+            if let Event::Row(row) = event
+                && row.stream == stream
+            {
+                there.push((row, arrival));
+            }
+        }
+    }
+    if matches!(case.streams[stream].mode, Mode::Dedup | Mode::DedupDeletes) {
+        let mut winners: BTreeMap<u32, (&Row, usize)> = BTreeMap::new();
+        for (row, arrival) in there {
+            let winner = winners.entry(row.id).or_insert((row, arrival));
+            if (row.version, arrival) >= (winner.0.version, winner.1) {
+                *winner = (row, arrival);
+            }
+        }
+        there = winners.into_values().filter(|(row, _)| !row.deleted).collect();
+    }
+    let mut rows: Vec<String> = there.into_iter().map(|(row, _)| data(row)).collect();
+    rows.sort();
+    rows
+}
+
+/// What the model makes of a case that was written out; recipes are left out.
+fn modelled(scenario: &Scenario, stream: usize) -> Vec<String> {
+    let of = scenario.syncs[0].streams.streams[stream].descriptor();
+    let steps: Vec<Vec<Step>> = scenario
+        .syncs
+        .iter()
+        .map(|sync| {
+            let rows = sync.steps.iter().filter(|step| matches!(step, Step::Message(_)));
+            rows.cloned().collect()
+        })
+        .collect();
+    let syncs: Vec<_> =
+        scenario.syncs.iter().zip(&steps).map(|(sync, steps)| (&sync.streams, &**steps)).collect();
+    let expected = model::expected(&of, &syncs);
+    let mut rows: Vec<String> = expected.rows().map(|(row, _)| row.into_owned()).collect();
+    rows.sort();
+    rows
+}
+
+/// The fields of a row, as they are written for its stream.
+fn data(case: &Case) -> impl Fn(&Row) -> String + '_ {
+    |row| {
+        let one = Case {
+            streams: vec![case.streams[row.stream].clone()],
+            syncs: vec![super::case::Sync {
+                events: vec![Event::Row(Row { stream: 0, ..row.clone() })],
+                refreshed: vec![false],
+                ending: Ending::Success,
+            }],
+            global: false,
+        };
+        modelled_data(&one.written("one").unwrap())
+    }
+}
+
+fn modelled_data(scenario: &Scenario) -> String {
+    let Step::Message(sent) = &scenario.syncs[0].steps[0] else { panic!("no message") };
+    let crate::scenario::SentBody::Record(record) = &sent.body else { panic!("no record") };
+    record.data.get().to_owned()
+}
+
+#[test]
+fn the_model_is_a_second_ones_like() {
+    let mut compared = 0;
+    for case in cases(150).filter(|case| !case.breaks()) {
+        let scenario = case.written("case").unwrap();
+        let data = data(&case);
+        for stream in 0..case.streams.len() {
+            let naive = naive(&case, stream, &data);
+            compared += naive.len();
+            assert_eq!(modelled(&scenario, stream), naive, "{case:#?}");
+        }
+    }
+    assert!(compared > 3000, "{compared}");
+}
+
+#[test]
+fn a_seed_gives_the_same_cases_and_another_others() {
+    let of = |seed, nth| batch(&offer(), seed, nth, 10);
+    assert_eq!(of(3, 1), of(3, 1));
+    assert_ne!(of(3, 1), of(4, 1));
+    assert_ne!(of(3, 1), of(3, 2));
+}
+
+#[test]
+fn all_that_is_offered_is_exercised_and_nothing_else() {
+    let mut coverage = Coverage::of(&offer());
+    cases(100).for_each(|case| coverage.add(&case));
+    assert_eq!(coverage.never().collect::<Vec<_>>(), Vec::<&str>::new());
+    assert_eq!(coverage.cases, 1000);
+    let little = Offer { modes: vec![Mode::Append], namespaces: false, refreshes: false };
+    for case in (0..50).flat_map(|nth| batch(&little, 7, nth, 10)) {
+        assert!(case.streams.iter().all(|one| one.mode == Mode::Append && one.namespace.is_none()));
+        assert!(case.syncs.iter().all(|sync| !sync.refreshed.contains(&true)));
+    }
+}
+
+#[test]
+fn a_case_is_one_that_a_platform_could_send() {
+    for case in cases(200) {
+        assert_eq!(case.syncs.last().unwrap().ending, Ending::Success);
+        let scenario = case.written("case").unwrap();
+        assert_eq!(scenario.breaks, case.breaks());
+        for (nth, sync) in case.syncs.iter().enumerate() {
+            assert_eq!(sync.refreshed.len(), case.streams.len());
+            let ids = &scenario.syncs[nth].streams.streams;
+            assert!(ids.iter().all(|one| one.minimum_generation_id <= one.generation_id));
+            let replays = scenario.syncs[nth].steps.iter().any(|step| matches!(step, Step::Replay));
+            assert_eq!(replays, nth > 0 && case.syncs[nth - 1].ending != Ending::Success);
+        }
+        // Nothing older comes after a delete: few destinations remember what they have deleted.
+        let mut deleted: BTreeMap<(usize, u32), u32> = BTreeMap::new();
+        for row in rows(&case) {
+            let after = deleted.get(&(row.stream, row.id)).copied().unwrap_or(0);
+            assert!(row.version >= after, "{case:#?}");
+            if row.deleted {
+                deleted.insert((row.stream, row.id), row.version);
+            }
+            assert!(json::read(&data(&case)(row)).is_some());
+        }
+    }
+}
+
+#[test]
+fn cases_of_a_launch_are_one_and_come_apart_again() {
+    for nth in 0..100 {
+        let all = batch(&offer(), 5, nth, 4);
+        assert!(all.iter().all(|case| case.goes_with(&all[0])));
+        let joined = all[1..].iter().fold(all[0].clone(), Case::with);
+        let mut first = 0;
+        for case in &all {
+            let streams = first..first + case.streams.len();
+            first = streams.end;
+            let mut own = joined.clone();
+            own.keep_streams(|stream| streams.contains(&stream));
+            assert_eq!(own.streams, case.streams);
+            for (own, sync) in own.syncs.iter().zip(&case.syncs) {
+                assert_eq!(own.refreshed, sync.refreshed);
+                let sent = |events: &[Event]| -> Vec<Event> {
+                    let is_row = |event: &&Event| !matches!(event, Event::State { .. });
+                    events.iter().filter(is_row).cloned().collect()
+                };
+                assert_eq!(sent(&own.events), sent(&sync.events));
+                if let (Ending::KilledBefore { at, .. }, Ending::KilledBefore { at: of_own, .. }) =
+                    (sync.ending, own.ending)
+                {
+                    let rows = |events: &[Event], at: usize| sent(&events[..at]).len();
+                    assert_eq!(rows(&sync.events, at), rows(&own.events, of_own));
+                }
+            }
+        }
+    }
+}
+
+/// What is left of a case where this makes it fail, and how often it was run.
+fn shrunk(case: Case, fails: impl Fn(&Case) -> bool) -> (Case, usize) {
+    let mut runs = 0;
+    let small = smallest(case, &mut |case| {
+        runs += 1;
+        fails(case)
+    });
+    (small, runs)
+}
+
+#[test]
+fn a_case_becomes_as_small_as_what_fails() {
+    let odd = |row: &Row| row.values.contains(&2);
+    let fails = |case: &Case| rows(case).filter(|row| odd(row)).count() > 1;
+    let mut seen = 0;
+    for case in cases(100).filter(|case| fails(case)) {
+        let (small, runs) = shrunk(case, fails);
+        assert!(fails(&small));
+        assert_eq!(
+            (small.syncs.len(), small.streams.len(), small.events()),
+            (1, 1, 2),
+            "{small:#?}"
+        );
+        let [stream] = &small.streams[..] else { panic!("{small:#?}") };
+        // Each may have its odd value in a field of its own.
+        assert!((1..=2).contains(&stream.fields.len()) && stream.mode == Mode::Append);
+        assert_eq!((small.syncs[0].ending, small.breaks()), (Ending::Success, false));
+        assert!(runs < 200, "{runs}");
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn many_records_become_as_few_as_fail() {
+    let count = |case: &Case| -> u32 {
+        let events = case.syncs.iter().flat_map(|sync| &sync.events);
+        let many =
+            events.map(|event| if let Event::Many { count, .. } = event { *count } else { 0 });
+        many.sum()
+    };
+    let fails = |case: &Case| count(case) >= 1000;
+    let case = cases(300).find(|case| fails(case)).unwrap();
+    let (small, _) = shrunk(case, fails);
+    assert_eq!((count(&small), small.events()), (1000, 1));
+    // What is killed stays killed where that makes it fail, and where it is moves along.
+    let killed = |case: &Case| case.syncs.iter().any(|sync| sync.ending.kills());
+    let case = cases(300).find(|case| killed(case)).unwrap();
+    let (small, _) = shrunk(case, killed);
+    assert_eq!((small.events(), small.syncs.len()), (0, 2));
+}

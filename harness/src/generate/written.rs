@@ -1,0 +1,217 @@
+//! The scenario that a case is: its catalogs and messages, written out.
+
+use serde_json::{Map, Value, json};
+
+use super::case::{Case, Ending, Event, Mode, Row, Stream};
+use crate::protocol::message::Descriptor;
+use crate::scenario::bulk::Bulk;
+use crate::scenario::{Disturbance, Scenario, Sent, Step, Sync};
+
+/// When the first record is emitted, in milliseconds since 1970.
+const EMITTED: u64 = 1_767_225_600_000;
+
+impl Case {
+    /// The scenario, under this name. The error says what of it cannot be written.
+    pub fn written(&self, id: &str) -> Result<Scenario, String> {
+        let mut writer =
+            Writer { case: self, emitted: EMITTED, states: 0, generations: Vec::new() };
+        writer.generations = vec![(1, 0); self.streams.len()];
+        let syncs = (0..self.syncs.len()).map(|nth| writer.sync(nth));
+        Ok(Scenario {
+            id: id.to_owned(),
+            summary: "generated".to_owned(),
+            alone: true,
+            state_ids: true,
+            // Each sync has its own.
+            statuses: false,
+            about: None,
+            needs: Vec::new(),
+            breaks: self.breaks(),
+            default_namespace: false,
+            at_once: false,
+            env: Vec::new(),
+            full_disk: false,
+            syncs: syncs.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+struct Writer<'a> {
+    case: &'a Case,
+    emitted: u64,
+    states: u64,
+    /// For each stream, its generation, and the least that is to stay.
+    generations: Vec<(u64, u64)>,
+}
+
+impl Writer<'_> {
+    fn sync(&mut self, nth: usize) -> Result<Sync, String> {
+        let case = self.case;
+        let sync = &case.syncs[nth];
+        let follows_a_break =
+            nth.checked_sub(1).is_some_and(|before| case.syncs[before].ending != Ending::Success);
+        for (generation, refreshed) in self.generations.iter_mut().zip(&sync.refreshed) {
+            *generation = match (refreshed, follows_a_break) {
+                (true, _) => (generation.0 + 1, generation.0 + 1),
+                (false, true) => *generation,
+                (false, false) => (generation.0, 0),
+            };
+        }
+        let catalog = self.catalog().to_string();
+        let streams = serde_json::from_str(&catalog).map_err(|error| error.to_string())?;
+        let mut steps = Vec::new();
+        if let Ending::KilledAtState(count) = sync.ending {
+            steps.push(Step::Disturb(Disturbance::KillAtStates(u64::from(count))));
+        }
+        if follows_a_break {
+            steps.push(Step::Replay);
+        }
+        for (at, event) in sync.events.iter().enumerate() {
+            Self::kill(sync.ending, at, &mut steps);
+            steps.push(self.event(event)?);
+        }
+        Self::kill(sync.ending, sync.events.len(), &mut steps);
+        if sync.ending == Ending::Success {
+            for stream in &case.streams {
+                let line = json!({"type": "TRACE", "trace": {
+                    "type": "STREAM_STATUS", "emitted_at": self.emitted as f64,
+                    "stream_status": {"stream_descriptor": descriptor(stream), "status": "COMPLETE"}}});
+                steps.push(Step::Message(Sent::parse(&line.to_string())?));
+            }
+        }
+        Ok(Sync { catalog, streams, steps, expected: Vec::new() })
+    }
+
+    fn kill(ending: Ending, before: usize, steps: &mut Vec<Step>) {
+        if let Ending::KilledBefore { at, gated } = ending
+            && at == before
+        {
+            steps.extend(gated.then_some(Step::Gate));
+            steps.push(Step::Disturb(Disturbance::Kill));
+        }
+    }
+
+    fn catalog(&self) -> Value {
+        let streams = self.case.streams.iter().zip(&self.generations).enumerate();
+        let streams: Vec<Value> = streams
+            .map(|(nth, (stream, (generation, minimum)))| {
+                let is_dedup = matches!(stream.mode, Mode::Dedup | Mode::DedupDeletes);
+                let (key, cursor) = if is_dedup {
+                    (json!([["id"]]), json!(["version"]))
+                } else {
+                    (json!([]), json!([]))
+                };
+                json!({
+                    "stream": {
+                        "name": stream.name,
+                        "namespace": stream.namespace,
+                        "json_schema": self.schema(nth, stream),
+                        "supported_sync_modes": ["full_refresh", "incremental"],
+                        "source_defined_cursor": is_dedup,
+                        "default_cursor_field": cursor,
+                        "source_defined_primary_key": key,
+                        "is_resumable": true,
+                        "is_file_based": false,
+                    },
+                    "sync_mode": "incremental",
+                    "cursor_field": cursor,
+                    "destination_sync_mode": stream.mode.sync_mode().name(),
+                    "primary_key": key,
+                    "generation_id": generation,
+                    "minimum_generation_id": minimum,
+                    "sync_id": 1,
+                })
+            })
+            .collect();
+        json!({"streams": streams})
+    }
+
+    fn schema(&self, nth: usize, stream: &Stream) -> Value {
+        let integer = json!({"type": ["null", "integer"]});
+        let text = json!({"type": ["null", "string"]});
+        let mut properties = Map::new();
+        properties.insert("id".into(), integer.clone());
+        properties.insert("version".into(), integer);
+        for field in &stream.fields {
+            properties.insert(field.name.clone(), field.kind.schema());
+        }
+        if stream.mode == Mode::DedupDeletes {
+            let deleted = json!({"type": ["null", "string"], "format": "date-time",
+                "airbyte_type": "timestamp_with_timezone"});
+            properties.insert("_ab_cdc_deleted_at".into(), deleted);
+        }
+        let is_many = |event: &Event| matches!(event, Event::Many { stream, .. } if *stream == nth);
+        if self.case.syncs.iter().flat_map(|sync| &sync.events).any(is_many) {
+            properties.insert("name".into(), text.clone());
+            properties.insert("amount".into(), json!({"type": ["null", "number"]}));
+            properties.insert("note".into(), text);
+        }
+        json!({"type": "object", "properties": properties, "additionalProperties": true})
+    }
+
+    fn event(&mut self, event: &Event) -> Result<Step, String> {
+        let stream = &self.case.streams[event.stream()];
+        let line = match event {
+            Event::Row(row) => self.record(stream, row),
+            Event::Many { count, state_every, .. } => {
+                let (name, namespace) = (stream.name.clone(), stream.namespace.clone());
+                return Ok(Step::Bulk(Bulk {
+                    stream: Descriptor { name, namespace },
+                    records: u64::from(*count),
+                    state_every: u64::from(*state_every),
+                    first_state_id: None,
+                    line: 219,
+                    state_line: 0,
+                    skip: 0,
+                }));
+            }
+            Event::State { .. } => {
+                self.states += 1;
+                self.state(stream).to_string()
+            }
+        };
+        Ok(Step::Message(Sent::parse(&line)?))
+    }
+
+    /// Values go as they are written, so this is no work for a JSON library.
+    fn record(&mut self, stream: &Stream, row: &Row) -> String {
+        self.emitted += 1;
+        let mut fields = vec![format!("\"id\":{},\"version\":{}", row.id, row.version)];
+        let values = stream.fields.iter().zip(&row.values);
+        fields.extend(
+            values.map(|(field, value)| {
+                format!("{}:{}", json!(field.name), field.kind.value(*value))
+            }),
+        );
+        if stream.mode == Mode::DedupDeletes {
+            let at = if row.deleted { "\"2026-01-15T08:30:00Z\"" } else { "null" };
+            fields.push(format!("\"_ab_cdc_deleted_at\":{at}"));
+        }
+        let data = fields.join(",");
+        let (name, emitted) = (json!(stream.name), self.emitted);
+        let namespace = stream.namespace.as_ref();
+        let namespace = namespace.map(|one| format!(r#""namespace":{},"#, json!(one)));
+        let namespace = namespace.unwrap_or_default();
+        format!(
+            r#"{{"type":"RECORD","record":{{"stream":{name},{namespace}"data":{{{data}}},"emitted_at":{emitted}}}}}"#
+        )
+    }
+
+    fn state(&self, stream: &Stream) -> Value {
+        let of = |stream: &Stream| json!({"stream_descriptor": descriptor(stream), "stream_state": {"n": self.states}});
+        if self.case.global {
+            let streams: Vec<Value> = self.case.streams.iter().map(of).collect();
+            json!({"type": "STATE", "state": {"type": "GLOBAL", "global":
+                {"shared_state": {"n": self.states}, "stream_states": streams}}})
+        } else {
+            json!({"type": "STATE", "state": {"type": "STREAM", "stream": of(stream)}})
+        }
+    }
+}
+
+fn descriptor(stream: &Stream) -> Value {
+    match &stream.namespace {
+        Some(namespace) => json!({"name": stream.name, "namespace": namespace}),
+        None => json!({"name": stream.name}),
+    }
+}
