@@ -178,7 +178,7 @@ fn matter(
         return Matter::LostAttempt;
     }
     // A deduplicated stream tells nothing right after a launch.
-    if settled > nth && launch.broken_off() && was_there && after.stream(&stream.stream).is_some() {
+    if launch.broken_off() && was_there && after.stream(&stream.stream).is_some() {
         return Matter::LostLater;
     }
     if failed_by_itself(launch) {

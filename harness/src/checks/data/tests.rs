@@ -241,7 +241,7 @@ fn what_was_not_looked_at_is_in_doubt() {
     let rows = |from: u32, f: &dyn Fn(u32) -> String| (from..20_100).map(f).collect::<Vec<_>>();
     let sent = rows(0, &|n| format!(r#"{{"u":{n}}}"#));
     let as_texts = |from| rows(from, &|n| format!(r#"{{"u":"{n}"}}"#));
-    let verdict = |landed: &[String]| {
+    let verdict = |landed: &[String], kind| {
         let (sent, landed): (Vec<_>, Vec<_>) = (
             sent.iter().map(String::as_str).collect(),
             landed.iter().map(String::as_str).collect(),
@@ -250,10 +250,16 @@ fn what_was_not_looked_at_is_in_doubt() {
         evidence.launches[0].streams.streams[0].stream.json_schema =
             serde_json::json!({"properties": {"u": {"type": ["string", "integer"]}}});
         let seen = see(&evidence, &member, &facts());
-        judge(Kind::Lost, &seen, &facts()).unwrap()
+        judge(kind, &seen, &facts()).unwrap()
     };
-    assert_verdict("all there", "pass", &verdict(&sent));
+    assert_verdict("all there", "pass", &verdict(&sent, Kind::Lost));
     let in_doubt = "inconclusive: too many rows differ to look at each (20100 wanted";
-    assert_verdict("all spelled", in_doubt, &verdict(&as_texts(0)));
-    assert_verdict("none there", "fail", &verdict(&[]));
+    assert_verdict("all spelled", in_doubt, &verdict(&as_texts(0), Kind::Lost));
+    assert_verdict("none there", "fail: a record has not landed", &verdict(&[], Kind::Lost));
+    // Their number is certain.
+    let fewer = "fail: fewer rows are there than have to be (20100 rows wanted, 20099 found)";
+    assert_verdict("one less", fewer, &verdict(&as_texts(1), Kind::Lost));
+    let more = [as_texts(0), as_texts(20_099)].concat();
+    let told = "fail: more rows are there than were sent (20100 rows wanted, 20101 found)";
+    assert_verdict("one more", told, &verdict(&more, Kind::Invented));
 }

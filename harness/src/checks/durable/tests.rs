@@ -160,6 +160,14 @@ fn a_global_state_waits_for_all_streams() {
             // Nothing was stored at all: that is told elsewhere.
             ("pass", vec![killed(&came, "|"), then(HOLE)]),
             ("elsewhere", vec![killed(&came, "|").replace("~ kill\n! killed", ""), then(&all)]),
+            // Of a single stream it is partial in nothing.
+            (
+                "elsewhere",
+                vec![
+                    format!("@ a append\n< {}\n< {lsn}\n{came}\n~ kill\n! killed\n|", row("a", 1)),
+                    then(A),
+                ],
+            ),
         ],
     );
     trials(
@@ -188,7 +196,10 @@ fn a_failure_acknowledges_nothing_that_it_loses() {
         ("pass", vec![failed(&format!("{b}\n> {ERROR}"), B)]),
         ("fail: a: a state that covers this record", vec![failed(&late, B)]),
         ("fail: exit code 1, TRACE ERROR", vec![failed(&late, "|")]),
-        ("inconclusive: no state that covers a record", vec![failed(&format!("> {ERROR}"), "|")]),
+        (
+            "inconclusive: no state that covers a record came before or after the failure",
+            vec![failed(&format!("> {ERROR}"), "|")],
+        ),
         ("inconclusive: read-back of b", vec![failed(&late, "| a {\"id\":1}\n|! b")]),
         ("elsewhere", vec![first(&format!("{a}\n{b}\n{A}\n{B}"))]),
         ("elsewhere", vec![first(&format!("{a}\n~ kill\n! killed\n|"))]),
@@ -224,6 +235,11 @@ fn a_failure_acknowledges_nothing_that_it_loses() {
         judge_trial("state-after-failure", &broken(&[failed(&late, "|")]), &read_back_facts(&[]));
     let Verdict::Fail(findings) = verdict else { panic!("{verdict:?}") };
     assert!(findings[0].evidence.contains("--declare failed-data=hidden"), "{findings:?}");
+    // Not where a later one has shown what there is.
+    let settled = broken(&[failed(&late, "|"), then(HOLE)]);
+    let verdict = judge_trial("state-after-failure", &settled, &read_back_facts(&[]));
+    let Verdict::Fail(findings) = verdict else { panic!("{verdict:?}") };
+    assert!(findings[0].evidence.ends_with("found nothing"), "{findings:?}");
 }
 
 #[test]
@@ -262,4 +278,15 @@ fn a_refresh_that_failed_is_no_attempt_that_a_later_sync_lost() {
     let came = format!("> {a}\n> {ERROR}\n! exit 1\n|");
     let refresh = format!("@ a append 2 2\n< {}\n< {a}\n{came}", row("a", 1));
     trials("state-after-failure", &read_back_facts(&[]), [("fail", vec![refresh])]);
+}
+
+#[test]
+fn a_flood_of_losses_is_counted() {
+    let of = |count: usize| {
+        let all = (0..count).map(|nth| Finding::new(format!("row {nth}"), "")).collect();
+        told(all).into_iter().map(|finding| finding.message).collect::<Vec<_>>()
+    };
+    assert_eq!(of(0), Vec::<String>::new());
+    assert_eq!(of(3), ["row 0", "row 1", "row 2"]);
+    assert_eq!(of(5), ["row 0", "row 1", "row 2 (and 2 more)"]);
 }

@@ -176,7 +176,7 @@ fn an_empty_blob_is_a_state_like_any_other() {
 #[test]
 fn a_state_may_come_first() {
     let (one, two) = (state(1, "a", r#"{"c":1}"#), state(2, "a", r#"{"c":2}"#));
-    let row = record("a");
+    let (row, of_b) = (record("a"), state(3, "b", "{\"c\":1}"));
     cases(
         "state-first-rejected",
         [
@@ -186,6 +186,11 @@ fn a_state_may_come_first() {
             ("fail", sync(&[&record("b"), &one, &row, &two], &[&two], "")),
             // No state at all: that is state-lost.
             ("inconclusive: another check's matter", sync(&[&one, &row, &two], &[], "")),
+            // Of another stream.
+            (
+                "inconclusive: another check's matter",
+                sync(&[&one, &row, &record("b"), &of_b], &[&of_b], ""),
+            ),
             ("inconclusive: the sync failed", sync(&[&one, &row, &two], &[&two], "! exit 1")),
             ("inconclusive: before the first record", sync(&[&row, &one], &[&one], "")),
         ],

@@ -53,12 +53,16 @@ fn starving_is_judged_only_where_the_input_was_held() {
     // It came before the input was held, or in a short hold; or the input was never held.
     assert_eq!(judge(3, &[held(1, 3)], 9), Verdict::Pass);
     assert!(matches!(judge(1, &[held(2, 3)], 9), Verdict::Inconclusive(_)));
+    // Just before the input was held.
+    assert!(matches!(judge(1, &[held(1, 2)], 9), Verdict::Inconclusive(_)));
     assert!(matches!(judge(6, &[held(1, 2)], 9), Verdict::Inconclusive(_)));
     assert!(matches!(judge(60, &[], 60), Verdict::Inconclusive(_)));
     assert!(matches!(judge(9, &[held(1, 7)], 8), Verdict::Fail(_)));
     // Busy with what came for longer than the platform waits.
     assert!(matches!(judge(901, &[], 1000), Verdict::Fail(_)));
     assert_eq!(judge(899, &[], 1000), Verdict::Pass);
+    assert_eq!(judge(900, &[], 1000), Verdict::Pass);
+    assert!(matches!(judge(899, &[], 900), Verdict::Inconclusive(_)));
     let own = Facts { ack_within_s: 2000.0, ..Facts::default() };
     assert_eq!(ack_starved(&launch(&[0], &[s(901)], s(1000), vec![]), &own), Verdict::Pass);
 }
@@ -95,7 +99,12 @@ fn a_buffer_shows_where_it_is_cut() {
     let facts = Facts::default();
     let judge = |gate, came: &[u64]| not_flushed(&launch(&[0, 0], came, 9999, vec![gate]), &facts);
     assert_eq!(judge(gate(2, 2, 200, false), &[5, 5]), Verdict::Pass);
-    assert!(matches!(judge(gate(2, 1, 8192, true), &[5, 2000]), Verdict::Fail(_)));
+    let Verdict::Fail(findings) = judge(gate(2, 1, 8192, true), &[5, 2000]) else { panic!() };
+    assert!(findings[0].evidence.starts_with("stdout line 2: "), "{findings:?}");
+    // All states were out, or none was sent; and what came as the input went on came by itself.
+    assert_eq!(judge(gate(2, 2, 8192, true), &[5, 2000]), Verdict::Pass);
+    assert!(matches!(judge(gate(0, 0, 0, false), &[]), Verdict::Inconclusive(_)));
+    assert!(matches!(judge(gate(2, 1, 8192, true), &[5, 1000]), Verdict::Inconclusive(_)));
     // A line that is just being written, or a batch, is no buffer.
     assert!(matches!(judge(gate(2, 1, 8000, true), &[5, 2000]), Verdict::Inconclusive(_)));
     assert!(matches!(judge(gate(2, 1, 8192, false), &[5, 2000]), Verdict::Inconclusive(_)));
@@ -109,6 +118,12 @@ fn a_buffer_of_whole_lines_shows_in_its_bursts() {
     let full = burst(1, 25, 325).chain(burst(2, 40, 200)).chain(burst(3, 25, 325));
     let full: Vec<_> = full.chain(burst(4, 2, 300)).collect();
     assert_eq!(filled_buffer(&full), Some(8192));
+    // To the byte, newlines included.
+    let exact: Vec<_> = (1..=4).flat_map(|at| burst(at, 4096, 2)).collect();
+    assert_eq!(filled_buffer(&exact), Some(8192));
+    // Twice it may be chance; more often it is none.
+    let bursts = |count| (1..=count).flat_map(|at| burst(at, 4096, 2)).collect::<Vec<_>>();
+    assert_eq!((filled_buffer(&bursts(3)), filled_buffer(&bursts(6))), (None, Some(8192)));
     let batches: Vec<_> =
         (1..=5).flat_map(|at| burst(at, 10, 300 + usize::try_from(at).unwrap())).collect();
     assert_eq!(filled_buffer(&batches), None);
@@ -145,4 +160,11 @@ fn the_longest_wait_is_told() {
     let Verdict::Fail(findings) = ack_starved(&late, &facts) else { panic!() };
     assert_eq!(findings.len(), 1);
     assert!(findings[0].message.starts_with("a state of s (id 1) had waited 2.9 s"));
+    // The second may be the one; and the first of two alike.
+    for (came, told) in [([2, 8], "(id 2) had waited 7.0 s"), ([4, 5], "(id 1) had waited 4.0 s")] {
+        let came = came.map(|seconds| seconds * 1_000_000);
+        let late = launch(&[0, 1_000_000], &came, 9_000_000, vec![held(0, 9)]);
+        let Verdict::Fail(findings) = ack_starved(&late, &facts) else { panic!() };
+        assert!(findings[0].message.contains(told), "{}", findings[0].message);
+    }
 }
