@@ -16,7 +16,7 @@ pub struct Case {
     pub global: bool,
 }
 
-/// A stream of a case. Its records have an `id`, a `version`, and these fields.
+/// A stream of a case. Its records have a key, a `version`, and these fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     /// Its name.
@@ -25,9 +25,29 @@ pub struct Stream {
     pub namespace: Option<String>,
     /// How it is synced.
     pub mode: Mode,
+    /// What its rows are told apart by, where they are.
+    pub key: Key,
     /// Its other fields.
     pub fields: Vec<Field>,
+    /// So many more columns, each an integer.
+    pub wide: usize,
+    /// The generation of its first sync.
+    pub generation: u64,
 }
+
+/// What the rows of a stream are told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Key {
+    /// `id`, an integer.
+    Id,
+    /// `code`, a text: some differ in case or in blanks alone.
+    Text,
+    /// `id`, and `k` within `place`.
+    Nested,
+}
+
+/// The texts of `code`, by a row's id from 1.
+pub const CODES: [&str; 5] = ["a", "A", "a ", "b", "é"];
 
 /// How a stream is synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,6 +81,8 @@ pub struct Field {
     pub name: String,
     /// Its type.
     pub kind: Kind,
+    /// Whether the stream's schema has it.
+    pub declared: bool,
 }
 
 /// One `write` of a case.
@@ -102,12 +124,14 @@ pub struct Row {
     pub stream: usize,
     /// Its key.
     pub id: u32,
-    /// Its cursor.
+    /// Its cursor; 0 is null.
     pub version: u32,
     /// For each field, the number of its value, simplest first.
     pub values: Vec<usize>,
     /// Whether it says that the row was deleted.
     pub deleted: bool,
+    /// Whether its fields are written the other way round.
+    pub reversed: bool,
 }
 
 /// How a sync ends.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, Ending, Event, Mode};
+use super::case::{Case, Ending, Event, Key, Mode};
 use super::kinds::Kind;
 use super::strategy::Offer;
 
@@ -22,10 +22,10 @@ impl Coverage {
         all.extend(offer.modes.iter().map(|mode| mode_name(*mode)));
         all.extend(ENDINGS.map(str::to_owned));
         all.extend(["states: GLOBAL", "states: STREAM", "states: none"].map(str::to_owned));
-        all.extend(
-            ["many records", "no records", "several syncs", "the same record again"]
-                .map(str::to_owned),
-        );
+        all.extend(FEATURES.map(str::to_owned));
+        if offer.modes.iter().any(|mode| matches!(mode, Mode::Dedup | Mode::DedupDeletes)) {
+            all.extend(KEYS.map(str::to_owned));
+        }
         if offer.refreshes {
             all.push("refresh".to_owned());
         }
@@ -43,6 +43,15 @@ impl Coverage {
             features.push(mode_name(stream.mode));
             features.extend(stream.fields.iter().map(|field| kind_name(field.kind)));
             features.extend(stream.namespace.as_ref().map(|_| "namespace".to_owned()));
+            let has_key = matches!(stream.mode, Mode::Dedup | Mode::DedupDeletes);
+            for (has, feature) in [
+                (has_key && stream.key == Key::Text, KEYS[0]),
+                (has_key && stream.key == Key::Nested, KEYS[1]),
+                (stream.wide > 0, "many columns"),
+                (stream.fields.iter().any(|field| !field.declared), "undeclared fields"),
+            ] {
+                features.extend(has.then(|| feature.to_owned()));
+            }
         }
         let mut rows = Vec::new();
         let (mut states, mut many) = (0, 0);
@@ -70,6 +79,8 @@ impl Coverage {
             (many == 0 && rows.is_empty(), "no records"),
             (case.syncs.len() > 1, "several syncs"),
             (is_again, "the same record again"),
+            (rows.iter().any(|row| row.version == 0), "a cursor that is null"),
+            (rows.iter().any(|row| row.reversed), "fields in another order"),
         ] {
             features.extend(has.then(|| feature.to_owned()));
         }
@@ -90,6 +101,19 @@ impl Coverage {
         self.counts().filter(|(_, count)| *count == 0).map(|(name, _)| name)
     }
 }
+
+const KEYS: [&str; 2] = ["a text as a key", "a key within an object"];
+
+const FEATURES: [&str; 8] = [
+    "many records",
+    "no records",
+    "several syncs",
+    "the same record again",
+    "a cursor that is null",
+    "fields in another order",
+    "many columns",
+    "undeclared fields",
+];
 
 const ENDINGS: [&str; 4] = [
     "ending: success",

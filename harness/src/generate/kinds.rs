@@ -37,6 +37,8 @@ pub enum Kind {
 
 /// A length that a column of 64 KiB does not hold.
 const LONG: usize = 70_000;
+/// One that a buffer of a megabyte does not.
+const LONGER: usize = 1_200_000;
 
 impl Kind {
     /// All of them.
@@ -177,7 +179,13 @@ impl Kind {
     /// How many values it has.
     #[must_use]
     pub fn count(self) -> usize {
-        self.short().len() + if self == Self::Text { 2 } else { 0 }
+        self.short().len() + if self == Self::Text { 3 } else { 0 }
+    }
+
+    /// Whether its value of this number is a long one.
+    #[must_use]
+    pub fn is_long(self, nth: usize) -> bool {
+        nth >= self.short().len()
     }
 
     /// Its value of this number, as JSON.
@@ -187,7 +195,8 @@ impl Kind {
         match (short.get(nth), nth - short.len().min(nth)) {
             (Some(value), _) => Cow::Borrowed(value),
             (None, 0) => Cow::Owned(format!("\"{}\"", "x".repeat(LONG))),
-            (None, _) => Cow::Owned(format!("\"{}\"", "é".repeat(LONG / 2))),
+            (None, 1) => Cow::Owned(format!("\"{}\"", "é".repeat(LONG / 2))),
+            (None, _) => Cow::Owned(format!("\"{}\"", "y".repeat(LONGER))),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Making a case smaller by its meaning: fewer syncs, streams, records and states, fields; then
 //! simpler values.
 
-use super::case::{Case, Ending, Event, Mode};
+use super::case::{Case, Ending, Event, Key, Mode, Row, Sync};
 
 /// The smallest case found that still fails; `still_fails` runs one, and says no when its budget is
 /// used up.
@@ -109,6 +109,16 @@ fn fewer_fields(best: &mut Case, still_fails: Fails) {
             at -= 1;
             attempt(best, |case| case.drop_field(stream, at), still_fails);
         }
+        // None, or as few as fail.
+        let (mut least, mut most) = (0, best.streams[stream].wide);
+        while least < most {
+            let middle = least + (most - least) / 2;
+            if attempt(best, |case| case.streams[stream].wide = middle, still_fails) {
+                most = middle;
+            } else {
+                least = middle + 1;
+            }
+        }
     }
 }
 
@@ -124,21 +134,25 @@ fn simpler(best: &mut Case, still_fails: Fails) {
         for mode in [Mode::Append, Mode::Dedup] {
             attempt(best, |case| case.set_mode(nth, mode), still_fails);
         }
+        attempt(best, |case| case.streams[nth].key = Key::Id, still_fails);
+        attempt(best, |case| case.streams[nth].generation = 1, still_fails);
         for at in 0..best.streams[nth].fields.len() {
+            attempt(best, |case| case.streams[nth].fields[at].declared = true, still_fails);
             attempt(best, |case| case.streams[nth].fields[at].name = format!("f{at}"), still_fails);
         }
     }
     for (sync, at) in places(best, |event| matches!(event, Event::Row(_))) {
         let Event::Row(row) = best.syncs[sync].events[at].clone() else { continue };
-        let mut set = |best: &mut Case, simple: super::case::Row| {
+        let mut set = |best: &mut Case, simple: Row| {
             attempt(best, |case| case.syncs[sync].events[at] = Event::Row(simple), still_fails)
         };
-        let all =
-            super::case::Row { values: vec![0; row.values.len()], deleted: false, ..row.clone() };
+        let all = Row { values: vec![0; row.values.len()], deleted: false, ..row.clone() };
         if set(best, all) {
             continue;
         }
-        set(best, super::case::Row { deleted: false, ..row.clone() });
+        set(best, Row { deleted: false, ..row.clone() });
+        let Event::Row(row) = best.syncs[sync].events[at].clone() else { continue };
+        set(best, Row { reversed: false, ..row.clone() });
         for value in 0..row.values.len() {
             let Event::Row(mut row) = best.syncs[sync].events[at].clone() else { continue };
             row.values[value] = 0;
@@ -149,7 +163,7 @@ fn simpler(best: &mut Case, still_fails: Fails) {
 
 /// Where events like this are: the sync, and the place in it.
 fn places(case: &Case, like: impl Fn(&Event) -> bool) -> Vec<(usize, usize)> {
-    let of_sync = |(nth, sync): (usize, &super::case::Sync)| -> Vec<(usize, usize)> {
+    let of_sync = |(nth, sync): (usize, &Sync)| -> Vec<(usize, usize)> {
         let all = sync.events.iter().enumerate().filter(|(_, event)| like(event));
         all.map(|(at, _)| (nth, at)).collect()
     };
@@ -228,7 +242,7 @@ impl Case {
         }
     }
 
-    fn rows_of(&mut self, stream: usize) -> impl Iterator<Item = &mut super::case::Row> {
+    fn rows_of(&mut self, stream: usize) -> impl Iterator<Item = &mut Row> {
         let events = self.syncs.iter_mut().flat_map(|sync| &mut sync.events);
         events.filter_map(move |event| match event {
             Event::Row(row) if row.stream == stream => Some(row),
@@ -237,7 +251,7 @@ impl Case {
     }
 }
 
-impl super::case::Sync {
+impl Sync {
     /// Keeps some of what is sent; where it is killed moves along.
     fn retain(&mut self, keep: impl FnMut(&Event) -> bool) {
         let flags: Vec<bool> = self.events.iter().map(keep).collect();

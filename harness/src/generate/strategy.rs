@@ -10,7 +10,7 @@ use proptest::num::u32::ANY;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::case::{Case, Ending, Event, Field, Mode, Row, Stream, Sync};
+use super::case::{CODES, Case, Ending, Event, Field, Key, Mode, Row, Stream, Sync};
 use super::kinds::Kind;
 
 /// What a connector offers.
@@ -96,6 +96,8 @@ const FIELDS: [&str; 9] =
 const NAMESPACES: [&str; 3] = ["public", "Other", "two words"];
 /// How many records, around the sizes of common batches.
 const MANY: [u32; 9] = [100, 500, 999, 1000, 1001, 2000, 2500, 10_000, 10_001];
+/// More columns than some have room for.
+const WIDE: usize = 120;
 /// Records of one sync that are written out, at most.
 const ROWS: usize = 12;
 
@@ -122,9 +124,17 @@ impl Frame {
         let modes: Vec<Mode> = offer.modes.iter().filter(fits).copied().collect();
         let modes = if modes.is_empty() { &offer.modes } else { &modes };
         let streams = [1, 1, 1, 2, 2, 3][numbers.below(6)];
-        let streams: Vec<Stream> = (0..streams)
+        let mut streams: Vec<Stream> = (0..streams)
             .map(|of_case| stream(offer, modes, &format!("{nth}_{of_case}"), numbers))
             .collect();
+        // The same name in another namespace.
+        if let [first, .., last] = &mut streams[..]
+            && offer.namespaces
+            && numbers.percent(20)
+        {
+            last.name.clone_from(&first.name);
+            last.namespace = Some(format!("{}2", first.namespace.as_deref().unwrap_or("apart")));
+        }
         let mut sender = Sender::new(&streams);
         let mut goes_on = false;
         let syncs = self.endings.iter().map(|end| {
@@ -151,10 +161,20 @@ fn stream(offer: &Offer, modes: &[Mode], tail: &str, numbers: &mut Numbers) -> S
     let mut names: Vec<&str> = FIELDS.to_vec();
     let fields = (0..numbers.below(5)).map(|_| {
         let name = names.remove(numbers.below(names.len())).to_owned();
-        Field { name, kind: numbers.one_of(&Kind::ALL).copied().unwrap_or(Kind::Text) }
+        let kind = numbers.one_of(&Kind::ALL).copied().unwrap_or(Kind::Text);
+        Field { name, kind, declared: !numbers.percent(10) }
     });
     let fields = fields.collect();
-    Stream { name: format!("{name}_{tail}"), namespace: namespace.map(str::to_owned), mode, fields }
+    Stream {
+        name: format!("{name}_{tail}"),
+        namespace: namespace.map(str::to_owned),
+        mode,
+        key: [Key::Id, Key::Id, Key::Id, Key::Text, Key::Nested][numbers.below(5)],
+        fields,
+        wide: if numbers.percent(4) { WIDE } else { 0 },
+        // One digit more is to come.
+        generation: if numbers.percent(20) { 9 } else { 1 },
+    }
 }
 
 fn ending(end: End, events: &[Event], numbers: &mut Numbers) -> Ending {
@@ -207,8 +227,10 @@ impl<'a> Sender<'a> {
         }
         if numbers.percent(6) {
             let stream = numbers.below(self.streams.len());
-            // A second recipe would send the same ids again.
-            if !std::mem::replace(&mut self.has_many[stream], true) {
+            // A second recipe would send the same ids again, and its rows have no other key.
+            if self.streams[stream].key == Key::Id
+                && !std::mem::replace(&mut self.has_many[stream], true)
+            {
                 let count = numbers.one_of(&MANY).copied().unwrap_or(1);
                 let state_every = if global || numbers.percent(50) { 0 } else { 500 };
                 let at = numbers.below(events.len() + 1);
@@ -234,12 +256,21 @@ impl<'a> Sender<'a> {
             return again;
         }
         self.next += 10;
-        let id = u32::try_from(1 + numbers.below(5)).unwrap_or(1);
+        let id = u32::try_from(1 + numbers.below(CODES.len())).unwrap_or(1);
         let is_late = numbers.percent(20);
         let back = u32::try_from(numbers.below(60)).unwrap_or(0);
-        let version = if is_late { self.next.saturating_sub(back) } else { self.next };
+        let version = match (numbers.percent(5), is_late) {
+            // A null.
+            (true, _) => 0,
+            (false, true) => self.next.saturating_sub(back),
+            (false, false) => self.next,
+        };
         let deleted = of_stream.mode == Mode::DedupDeletes && numbers.percent(20);
-        let values = of_stream.fields.iter().map(|field| numbers.below(field.kind.count()));
+        let values = of_stream.fields.iter().map(|field| {
+            let value = numbers.below(field.kind.count());
+            // Long ones take their time.
+            if field.kind.is_long(value) && !numbers.percent(30) { 0 } else { value }
+        });
         let values = values.collect();
         let after = self.deleted.get(&(stream, id)).map_or(0, |version| version + 1);
         let version = if deleted { self.next } else { version }.max(after);
@@ -247,7 +278,8 @@ impl<'a> Sender<'a> {
         if deleted {
             self.deleted.insert((stream, id), version);
         }
-        let row = Row { stream, id, version, values, deleted };
+        let reversed = numbers.percent(10);
+        let row = Row { stream, id, version, values, deleted, reversed };
         self.sent.push(row.clone());
         row
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::case::{Case, Ending, Event, Mode, Row, Stream};
+use super::case::{CODES, Case, Ending, Event, Key, Mode, Row, Stream};
 use crate::protocol::message::Descriptor;
 use crate::scenario::bulk::Bulk;
 use crate::scenario::{Disturbance, Scenario, Sent, Step, Sync};
@@ -15,7 +15,7 @@ impl Case {
     pub fn written(&self, id: &str) -> Result<Scenario, String> {
         let mut writer =
             Writer { case: self, emitted: EMITTED, states: 0, generations: Vec::new() };
-        writer.generations = vec![(1, 0); self.streams.len()];
+        writer.generations = self.streams.iter().map(|stream| (stream.generation, 0)).collect();
         let syncs = (0..self.syncs.len()).map(|nth| writer.sync(nth));
         Ok(Scenario {
             id: id.to_owned(),
@@ -97,7 +97,7 @@ impl Writer<'_> {
             .map(|(nth, (stream, (generation, minimum)))| {
                 let is_dedup = matches!(stream.mode, Mode::Dedup | Mode::DedupDeletes);
                 let (key, cursor) = if is_dedup {
-                    (json!([["id"]]), json!(["version"]))
+                    (stream.key.path(), json!(["version"]))
                 } else {
                     (json!([]), json!([]))
                 };
@@ -130,9 +130,19 @@ impl Writer<'_> {
         let integer = json!({"type": ["null", "integer"]});
         let text = json!({"type": ["null", "string"]});
         let mut properties = Map::new();
-        properties.insert("id".into(), integer.clone());
-        properties.insert("version".into(), integer);
-        for field in &stream.fields {
+        match stream.key {
+            Key::Id => drop(properties.insert("id".into(), integer.clone())),
+            Key::Text => drop(properties.insert("code".into(), text.clone())),
+            Key::Nested => {
+                properties.insert("id".into(), integer.clone());
+                properties.insert("place".into(), json!({"type": ["null", "object"]}));
+            }
+        }
+        properties.insert("version".into(), integer.clone());
+        for nth in 0..stream.wide {
+            properties.insert(format!("column_{nth}"), integer.clone());
+        }
+        for field in stream.fields.iter().filter(|field| field.declared) {
             properties.insert(field.name.clone(), field.kind.schema());
         }
         if stream.mode == Mode::DedupDeletes {
@@ -176,7 +186,20 @@ impl Writer<'_> {
     /// Values go as they are written, so this is no work for a JSON library.
     fn record(&mut self, stream: &Stream, row: &Row) -> String {
         self.emitted += 1;
-        let mut fields = vec![format!("\"id\":{},\"version\":{}", row.id, row.version)];
+        let (id, version) = (row.id, row.version);
+        let mut fields = match stream.key {
+            Key::Id => vec![format!("\"id\":{id}")],
+            Key::Text => {
+                let code = usize::try_from(id.saturating_sub(1)).unwrap_or(0) % CODES.len();
+                vec![format!("\"code\":{}", json!(CODES[code]))]
+            }
+            Key::Nested => {
+                vec![format!("\"id\":{}", id / 2), format!("\"place\":{{\"k\":{}}}", id % 2)]
+            }
+        };
+        let version = if version == 0 { "null".to_owned() } else { version.to_string() };
+        fields.push(format!("\"version\":{version}"));
+        fields.extend((0..stream.wide).map(|nth| format!("\"column_{nth}\":{nth}")));
         let values = stream.fields.iter().zip(&row.values);
         fields.extend(
             values.map(|(field, value)| {
@@ -186,6 +209,9 @@ impl Writer<'_> {
         if stream.mode == Mode::DedupDeletes {
             let at = if row.deleted { "\"2026-01-15T08:30:00Z\"" } else { "null" };
             fields.push(format!("\"_ab_cdc_deleted_at\":{at}"));
+        }
+        if row.reversed {
+            fields.reverse();
         }
         let data = fields.join(",");
         let (name, emitted) = (json!(stream.name), self.emitted);
@@ -205,6 +231,17 @@ impl Writer<'_> {
                 {"shared_state": {"n": self.states}, "stream_states": streams}}})
         } else {
             json!({"type": "STATE", "state": {"type": "STREAM", "stream": of(stream)}})
+        }
+    }
+}
+
+impl Key {
+    /// As the catalog has it.
+    fn path(self) -> Value {
+        match self {
+            Self::Id => json!([["id"]]),
+            Self::Text => json!([["code"]]),
+            Self::Nested => json!([["id"], ["place", "k"]]),
         }
     }
 }
