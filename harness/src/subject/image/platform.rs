@@ -114,14 +114,17 @@ impl Running for Piped<'_> {
         let began = Instant::now();
         loop {
             // While one of them ends, the engine cannot tell of any.
-            let left = self.container.processes().map_or_else(
-                || vec!["processes that the engine does not name".to_owned()],
-                |mut left| {
-                    left.retain(|line| !OURS.iter().any(|ours| line.contains(ours)));
-                    left
+            let nameless = || vec!["processes that the engine does not name".to_owned()];
+            let (left, ours) = self.container.processes().map_or_else(
+                || (nameless(), Vec::new()),
+                |all| {
+                    let is_ours = |line: &String| OURS.iter().any(|ours| line.contains(ours));
+                    all.into_iter().partition(|line| !is_ours(line))
                 },
             );
-            if left.is_empty() {
+            // One that has only just been forked still bears our script's name.
+            let may_hide = ours.iter().filter(|line| line.contains(OURS[0])).count() > 1;
+            if left.is_empty() && (!may_hide || began.elapsed() > GRACE) {
                 // The script has waited for this; one that is gone needs no word.
                 if let Ok(mut release) = self.folder.open("release", OpenOptions::new().write(true))
                 {

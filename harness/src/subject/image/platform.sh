@@ -12,9 +12,10 @@ done
 left=0
 for process in /proc/[0-9]*; do
   process=${process#/proc/}
-  line=
-  [ "$process" = 1 ] || [ "$process" = $$ ] || read -r line < "/proc/$process/cmdline"
-  [ -z "$line" ] || left=$((left + 1))
+  state=
+  # Not its command line: a process that is just about to run another has none for a moment.
+  [ "$process" = 1 ] || [ "$process" = $$ ] || read -r _ _ state _ < "/proc/$process/stat"
+  case $state in ''|Z) ;; *) left=$((left + 1)) ;; esac
 done 2> /dev/null
 killed=0
 for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
