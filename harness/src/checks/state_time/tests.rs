@@ -119,8 +119,10 @@ fn a_buffer_of_whole_lines_shows_in_its_bursts() {
     let full: Vec<_> = full.chain(burst(4, 2, 300)).collect();
     assert_eq!(filled_buffer(&full), Some(8192));
     // To the byte, newlines included.
-    let exact: Vec<_> = (1..=4).flat_map(|at| burst(at, 4096, 2)).collect();
-    assert_eq!(filled_buffer(&exact), Some(8192));
+    for (lines, length) in [(4096, 2), (8192, 1)] {
+        let exact: Vec<_> = (1..=4).flat_map(|at| burst(at, lines, length)).collect();
+        assert_eq!(filled_buffer(&exact), Some(8192));
+    }
     // Twice it may be chance; more often it is none.
     let bursts = |count| (1..=count).flat_map(|at| burst(at, 4096, 2)).collect::<Vec<_>>();
     assert_eq!((filled_buffer(&bursts(3)), filled_buffer(&bursts(6))), (None, Some(8192)));
