@@ -68,6 +68,10 @@ pub struct Generation {
     pub examples: usize,
     /// Whether they are all that is written.
     pub no_fixed: bool,
+    /// Where small cases that fail are saved.
+    pub regressions: Option<PathBuf>,
+    /// Those that are there, which are among the scenarios, by name.
+    pub saved: Vec<String>,
     /// How long one failure is made smaller, at most.
     pub shrink_time: Duration,
     /// How many launches that may take.

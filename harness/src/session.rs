@@ -115,12 +115,13 @@ impl Session<'_> {
             return Ok(Some(trouble));
         }
         self.secrets();
-        let scenarios = self.fit();
+        let mut scenarios = self.fit();
         let mut selected = checks::all().filter(|check| self.plan.selection.check(check.id));
         if selected.all(|check| self.inapplicable(check).is_some()) {
             return Ok(None);
         }
-        let scenarios = if self.plan.generation.no_fixed { Vec::new() } else { scenarios };
+        let generation = &self.plan.generation;
+        scenarios.retain(|one| !generation.no_fixed || generation.saved.contains(&one.id));
         let mut jobs = self.jobs(&scenarios)?;
         if let Some(trouble) = self.look_around_check(&mut jobs) {
             return Ok(Some(trouble));

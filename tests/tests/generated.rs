@@ -15,12 +15,24 @@ use serde_json::Value;
 /// Runs generated cases alone against the reference destination; the exit code, the report, and
 /// what was printed.
 fn run(folder: &Path, examples: u32, seed: u32, fault: &str) -> (i32, Value, String) {
+    run_with(folder, examples, seed, fault, &[])
+}
+
+/// The same with more flags.
+fn run_with(
+    folder: &Path,
+    examples: u32,
+    seed: u32,
+    fault: &str,
+    more: &[&str],
+) -> (i32, Value, String) {
     let report = folder.join("report.json");
     let output = Command::new(env!("CARGO_BIN_EXE_tested-touchdown"))
         .args(["run", "--reference", "--strict", "-j", "2", "--no-fixed"])
         .args(["--examples", &examples.to_string(), "--seed", &seed.to_string()])
         .args(["--env", &format!("FAULT={fault}"), "--report-json"])
         .arg(&report)
+        .args(more)
         .current_dir(folder)
         .output()
         .unwrap();
@@ -69,5 +81,28 @@ fn what_no_fixed_case_was_written_for_is_found_and_small() {
         // And each stream's COMPLETE.
         let most = lines + syncs;
         assert!(sent.iter().sum::<usize>() <= most, "{fault}: {sent:?} {printed}");
+    }
+}
+
+#[test]
+fn a_small_case_is_saved_and_run_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = ["--save-regressions", "saved"];
+    let (code, _, printed) = run_with(folder.path(), 100, 5, "array-nulls-dropped", &save);
+    assert_eq!(code, 1, "{printed}");
+    let saved = folder.path().join("saved/regression-data-altered");
+    let messages = std::fs::read_to_string(saved.join("1.messages.jsonl")).unwrap();
+    assert!(messages.contains("null") && messages.lines().count() <= 3, "{messages}");
+    // It is run without any other, and fails until the fault is mended.
+    let rows = |report: &Value| -> Vec<Value> {
+        let rows = report["results"].as_array().unwrap().iter();
+        let own = |row: &&Value| row["scenario"] == "regression-data-altered";
+        rows.filter(|row| own(row) && row["check"] == "data-altered").cloned().collect()
+    };
+    for (fault, code, outcome) in [("array-nulls-dropped", 1, "failed"), ("", 0, "passed")] {
+        let (ended, report, printed) = run_with(folder.path(), 0, 5, fault, &save);
+        assert_eq!(ended, code, "{printed}");
+        let rows = rows(&report);
+        assert!(rows.len() == 1 && rows[0]["outcome"] == outcome, "{rows:?}");
     }
 }

@@ -208,11 +208,14 @@ fn tell(report: &Report, json: Option<&Path>) -> Exit {
 
 fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanError> {
     let other = |what: String| PlanError::Other(what);
-    let scenarios = match &args.scenarios {
+    let mut scenarios = match &args.scenarios {
         Some(path) => load::from_folder(path),
         None => load::built_in(),
     }
     .map_err(|error| other(error.to_string()))?;
+    let saved = args.generation.saved().map_err(|error| other(error.to_string()))?;
+    let generation = args.generation.plan(&saved, args.image.image.is_some());
+    scenarios.extend(saved);
     let selection = Selection::new(&args.run, &args.skip, &scenarios)?;
     let about_nothing = |one: &&Scenario| one.about.as_deref().is_some_and(|id| find(id).is_none());
     if let Some(scenario) = scenarios.iter().find(about_nothing) {
@@ -268,7 +271,7 @@ fn plan(args: &Args, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanErro
         exit_within_s: args.exit_within,
         check_within_s: args.check_within,
         ack_within_s: args.ack_within.unwrap_or(PLATFORM_WAITS_S),
-        generation: args.generation.plan(subject.image().is_some()),
+        generation,
         out: args.out.clone(),
         folder: folder.path().to_owned(),
         subject,

@@ -178,6 +178,15 @@ impl Case {
         self.syncs.iter().any(|sync| sync.ending != Ending::Success)
     }
 
+    /// The same with this before the names of its streams, to tell them from those of others.
+    #[must_use]
+    pub fn named(mut self, before: &str) -> Self {
+        for stream in &mut self.streams {
+            stream.name = format!("{before}_{}", stream.name);
+        }
+        self
+    }
+
     /// Whether two cases can be one: they end alike and have states alike.
     #[must_use]
     pub fn goes_with(&self, other: &Self) -> bool {

@@ -13,6 +13,7 @@ pub mod fit;
 pub mod load;
 pub mod names;
 pub mod pack;
+mod save;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

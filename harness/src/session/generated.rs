@@ -1,6 +1,7 @@
 //! Generated cases: many in one launch; one that fails is found among them, made smaller, and kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -213,6 +214,11 @@ impl Generator<'_> {
                     let why = "it did not fail when the same was sent once more".to_owned();
                     found.unrepeated.push(Row { why: Some(why), ..row.clone() });
                 }
+                if let (true, Some(folder)) =
+                    (verdicts.failed.contains_key(check), &self.plan.generation.regressions)
+                {
+                    save(small, check, folder)?;
+                }
                 settled.extend(verdicts.failed.into_keys());
                 settled.insert(check.clone());
                 found.evidence.push(evidence);
@@ -254,6 +260,17 @@ impl Generator<'_> {
         let case = smallest(case, &mut still_fails);
         error.map_or(Ok(case), Err)
     }
+}
+
+/// Saves a case that fails a check, unless one is there already.
+fn save(case: Case, check: &str, folder: &Path) -> Result<(), LaunchError> {
+    let folder = folder.join(format!("regression-{check}"));
+    if folder.exists() {
+        return Ok(());
+    }
+    let failed = |why: String| LaunchError::Failed(format!("saving {}: {why}", folder.display()));
+    let scenario = case.named(&check.replace('-', "_")).written(check).map_err(failed)?;
+    scenario.save(&folder).map_err(|error| failed(error.to_string()))
 }
 
 /// All cases as one.
