@@ -86,17 +86,7 @@ impl After {
         self.streams.iter().flat_map(|stream| {
             stream.breaches.iter().filter_map(move |breach| match breach {
                 Breach::Missing { row, due } => Some((stream, row.as_str(), *due)),
-                _ => None,
-            })
-        })
-    }
-
-    /// Rows that are there with other values: their stream, as sent, and as found.
-    pub fn altered(&self) -> impl Iterator<Item = (&Stream, &str, &str)> {
-        self.streams.iter().flat_map(|stream| {
-            stream.breaches.iter().filter_map(move |breach| match breach {
-                Breach::Altered { row, found, .. } => Some((stream, row.as_str(), found.as_str())),
-                _ => None,
+                Breach::Surplus { .. } | Breach::Unsent { .. } => None,
             })
         })
     }

@@ -20,7 +20,6 @@
 //! break their bounds are looked up again.
 
 mod alike;
-mod altered;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -122,15 +121,6 @@ pub enum Breach {
     Missing {
         /// As it was sent.
         row: String,
-        /// Why it has to be there.
-        due: Due,
-    },
-    /// A row that has to be there is there with other values.
-    Altered {
-        /// As it was sent.
-        row: String,
-        /// As it is there.
-        found: String,
         /// Why it has to be there.
         due: Due,
     },
@@ -316,7 +306,6 @@ impl<'a> Bounds<'a> {
         }
         found.retain(|print, _| !self.rows.contains_key(print));
         held.breaches.extend(self.unsent(&found, landed)?);
-        held.breaches = altered::pair(self, held.breaches);
         Ok(held)
     }
 

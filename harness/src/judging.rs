@@ -95,12 +95,6 @@ impl<'a> View<'a> {
         self.evidence.members.iter().zip(seen)
     }
 
-    /// Where rows are there with other values after syncs that did not all succeed.
-    fn altered_after(&self, kind: Kind) -> Option<(&'a str, Verdict)> {
-        let aftermath = self.aftermath.as_ref().filter(|_| kind == Kind::Altered)?;
-        Some((self.evidence.trial.as_str(), data::altered_after(aftermath)?))
-    }
-
     /// The verdicts of a check on this trial, by scenario or by the trial's name.
     fn verdicts(&self, check: &Check, facts: &Facts, common: &Common) -> Vec<(&'a str, Verdict)> {
         let evidence = self.evidence;
@@ -114,7 +108,6 @@ impl<'a> View<'a> {
                 .filter_map(|(member, seen)| {
                     Some((member.scenario.as_str(), data::judge(kind, seen, facts)?))
                 })
-                .chain(self.altered_after(kind))
                 .collect(),
             Judge::Scenario { claims, judge } => self
                 .scenes()

@@ -176,10 +176,7 @@ fn killed_then_stuck(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) 
     for stream in &after.streams {
         for breach in &stream.breaches {
             let (what, evidence) = match breach {
-                // The matter of others.
-                Breach::Missing { due: Due::Acknowledged { .. }, .. } | Breach::Altered { .. } => {
-                    continue;
-                }
+                Breach::Missing { due: Due::Acknowledged { .. }, .. } => continue,
                 Breach::Missing { row, .. } => (
                     "a record has not landed that was sent again after a kill".to_owned(),
                     format!("sent {}; found nothing", super::shown(row.as_bytes())),

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use super::{Check, Finding, Judge, Level, Verdict, WRITE};
-use crate::aftermath::Aftermath;
 use crate::compare::{self, Comparison, Difference, Kind, Place};
 use crate::evidence::{Evidence, Facts};
 use crate::model::{self, Expected, Input, Part, Reason};
@@ -306,28 +305,6 @@ pub fn judge(kind: Kind, seen: &[Seen], facts: &Facts) -> Option<Verdict> {
         (true, false, Some(why)) => Some(Verdict::Inconclusive(why)),
         (true, false, None) => None,
     }
-}
-
-/// The rows that are there with other values after syncs that did not all succeed; `None`, where
-/// there are none: their other rows are the matter of other checks.
-#[must_use]
-pub fn altered_after(aftermath: &Aftermath) -> Option<Verdict> {
-    let mut told: HashSet<(&Descriptor, &str, &str)> = HashSet::new();
-    let mut findings = Vec::new();
-    for (nth, after) in aftermath.after.iter().enumerate() {
-        let new = after.altered().filter(|(of, row, found)| told.insert((&of.stream, row, found)));
-        findings.extend(new.take(TOLD).map(|(of, row, found)| {
-            let message = format!(
-                "{}, after sync {}: a record has landed with other values",
-                of.stream,
-                nth + 1
-            );
-            let shown = |row: &str| super::shown(row.as_bytes());
-            let evidence = format!("wanted {}; found {}", shown(row), shown(found));
-            Finding::new(message, evidence).of_launch(nth)
-        }));
-    }
-    (!findings.is_empty()).then_some(Verdict::Fail(findings))
 }
 
 /// Why a stream's rows could not be read back, if they could not.

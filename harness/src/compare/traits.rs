@@ -35,13 +35,6 @@ impl Traits {
         &self.fields
     }
 
-    /// Whether at least half of the fields are those of another row.
-    #[must_use]
-    pub fn shares_most(&self, other: &Self) -> bool {
-        let shared = self.fields.iter().filter(|one| other.fields.binary_search(one).is_ok());
-        shared.count() * 2 >= self.fields.len().max(other.fields.len())
-    }
-
     /// A number for each field's name; in order.
     #[must_use]
     pub fn names(&self) -> &[u64] {

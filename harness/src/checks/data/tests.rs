@@ -263,19 +263,3 @@ fn what_was_not_looked_at_is_in_doubt() {
     let told = "fail: more rows are there than were sent (20100 rows wanted, 20101 found)";
     assert_verdict("one more", told, &verdict(&more, Kind::Invented));
 }
-
-#[test]
-fn what_is_altered_after_a_kill_is_told_once() {
-    use crate::testing::{broken, record_of, state};
-    let (sent, found) = (r#"{"id":1,"v":"a"}"#, r#"{"id":1,"v":"A"}"#);
-    let state = state(1, "a", "{}");
-    let killed =
-        format!("< {}\n< {state}\n> {state}\n~ kill\n! killed\n| a {found}", record_of("a", sent));
-    let then = |row: &str| format!("< {}\n| a {row}\n| a {sent}", record_of("a", sent));
-    let judged =
-        |row| altered_after(&Aftermath::of(&broken(&[killed.clone(), then(row)]), &facts()));
-    let Some(Verdict::Fail(findings)) = judged(found) else { panic!() };
-    let told: Vec<_> = findings.iter().map(|finding| finding.message.as_str()).collect();
-    assert_eq!(told, ["a, after sync 1: a record has landed with other values"]);
-    assert_eq!(altered_after(&Aftermath::of(&broken(&[then(sent)]), &facts())), None);
-}
