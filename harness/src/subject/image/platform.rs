@@ -123,7 +123,8 @@ impl Running for Piped<'_> {
                 },
             );
             // One that has only just been forked still bears our script's name.
-            let may_hide = ours.iter().filter(|line| line.contains(OURS[0])).count() > 1;
+            let title = SCRIPT.lines().next().unwrap_or(SCRIPT);
+            let may_hide = ours.iter().filter(|line| line.contains(title)).count() > 1;
             if left.is_empty() && (!may_hide || began.elapsed() > GRACE) {
                 // The script has waited for this; one that is gone needs no word.
                 if let Ok(mut release) = self.folder.open("release", OpenOptions::new().write(true))
