@@ -12,7 +12,7 @@ use super::matching::{Found, Sent, matching};
 use super::names::Names;
 use super::sorter::Sorter;
 use super::tally::Tally;
-use super::traits::{self, Needs, Traits};
+use super::traits::{Needs, Traits};
 use super::types::Types;
 use super::{Bucket, Comparison, Place, canonical, fields, hash};
 use crate::evidence::Rows;
@@ -44,7 +44,7 @@ impl<'a> Row<'a> {
         version: Option<Version<'a>>,
     ) -> Self {
         let key = key_of(&canonical, primary_key);
-        let (traits, key_trait) = (Traits::of(&canonical), traits::key(&canonical, primary_key));
+        let (traits, key_trait) = Traits::with_key(&canonical, primary_key);
         Self { text, canonical, key, traits, key_trait, version }
     }
 
@@ -52,8 +52,10 @@ impl<'a> Row<'a> {
         Needs::of(&self.text, &self.canonical, schema)
     }
 
-    fn bytes(&self) -> usize {
-        self.text.len() + self.canonical.len()
+    /// Keeps it among the first, as long as there is room.
+    fn keep_in(self, rows: &mut First<Self>) {
+        let bytes = self.text.len() + self.canonical.len();
+        rows.push(self, bytes);
     }
 }
 
@@ -99,8 +101,7 @@ pub fn close_look(
         let canonical = canonical(&row, types)?;
         if suspect(&canonical).is_some_and(|hash| tally.take_missing(hash)) {
             let row = Row::new(row.into_owned(), canonical, primary_key, Some(version));
-            let bytes = row.bytes();
-            missing.push(row, bytes);
+            row.keep_in(&mut missing);
         }
     }
     let missing_keys: HashSet<&str> = missing.rows.iter().map(|row| row.key.as_str()).collect();
@@ -119,8 +120,7 @@ pub fn close_look(
             let row = Row::new(row.to_owned(), canonical, primary_key, None);
             let side =
                 if missing_keys.contains(row.key.as_str()) { &mut extra } else { &mut others };
-            let bytes = row.bytes();
-            side.push(row, bytes);
+            row.keep_in(side);
         })?;
     }
     let is_cut = tally.is_sample() || missing.is_cut || extra.is_cut || others.is_cut;
@@ -246,16 +246,13 @@ fn bring_back<'a>(
     for (row, version) in expected.rows() {
         if let Some(canonical) = new(&row, &mut at_hand) {
             let row = Row::new(row.into_owned(), canonical, primary_key, Some(version));
-            let bytes = row.bytes();
-            sent.push(row, bytes);
+            row.keep_in(&mut sent);
         }
     }
     let mut at_hand = counts(extra);
     let read = landed.for_each(|row| {
         if let Some(canonical) = new(row, &mut at_hand) {
-            let row = Row::new(row.to_owned(), canonical, primary_key, None);
-            let bytes = row.bytes();
-            found.push(row, bytes);
+            Row::new(row.to_owned(), canonical, primary_key, None).keep_in(&mut found);
         }
     });
     read.map_err(|error| error.to_string())?;

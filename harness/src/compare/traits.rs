@@ -20,13 +20,20 @@ impl Traits {
     /// Those of a row, given by its canonical text.
     #[must_use]
     pub fn of(canonical: &str) -> Self {
+        Self::with_key(canonical, &[]).0
+    }
+
+    /// The same, with a number for its primary key in any spelling; `None` where there is no key.
+    #[must_use]
+    pub fn with_key(canonical: &str, primary_key: &[Vec<String>]) -> (Self, Option<u64>) {
         let row = loose(json::read(canonical).unwrap_or(Value::Null));
+        let key = (!primary_key.is_empty()).then(|| number(&model::key(&row, primary_key)));
         let all = || row.as_object().into_iter().flatten();
         let mut fields: Vec<u64> = all().map(|(name, value)| field(name, value)).collect();
         let mut names: Vec<u64> = all().map(|(name, _)| number(name)).collect();
         fields.sort_unstable();
         names.sort_unstable();
-        Self { fields, names }
+        (Self { fields, names }, key)
     }
 
     /// A number for each field; in order.
@@ -46,13 +53,6 @@ impl Traits {
     pub fn has_name(&self, name: u64) -> bool {
         self.names.binary_search(&name).is_ok()
     }
-}
-
-/// A number for a row's primary key, in any spelling; `None` where there is no key.
-#[must_use]
-pub fn key(canonical: &str, primary_key: &[Vec<String>]) -> Option<u64> {
-    let row = || loose(json::read(canonical).unwrap_or(Value::Null));
-    (!primary_key.is_empty()).then(|| number(&model::key(&row(), primary_key)))
 }
 
 /// What a row that was sent has to be known by where it landed, whatever became of values that may
@@ -182,9 +182,9 @@ mod tests {
         ] {
             assert_eq!(Traits::of(one) == Traits::of(other), are_alike, "{one} {other}");
         }
-        let by = |row| key(row, &[vec!["a".to_owned()]]);
+        let by = |row| Traits::with_key(row, &[vec!["a".to_owned()]]).1;
         assert!(by(r#"{"a":1,"b":2}"#) == by(r#"{"a":"1"}"#) && by(r#"{"a":1}"#).is_some());
-        assert_eq!(key(r#"{"a":1}"#, &[]), None);
+        assert_eq!(Traits::with_key(r#"{"a":1}"#, &[]).1, None);
     }
 
     #[test]
