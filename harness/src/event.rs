@@ -145,6 +145,14 @@ pub struct Generated {
     pub exercised: BTreeMap<String, usize>,
 }
 
+impl Generated {
+    /// Features that none had.
+    pub fn never(&self) -> impl Iterator<Item = &str> {
+        let never = self.exercised.iter().filter(|(_, count)| **count == 0);
+        never.map(|(name, _)| name.as_str())
+    }
+}
+
 /// What was tested.
 #[derive(Debug, Clone, Serialize)]
 pub struct SubjectInfo {

@@ -98,6 +98,16 @@ fn trouble(error: &LaunchError) -> Trouble {
     }
 }
 
+/// Does the same on so many threads at once, and waits for all; on this one at least.
+fn side_by_side(threads: usize, work: impl Fn() + Copy + Send) {
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+}
+
 struct Session<'a> {
     plan: &'a Plan,
     runner: &'a Runner<'a>,
@@ -200,12 +210,7 @@ impl Session<'_> {
                 }
             }
         };
-        std::thread::scope(|scope| {
-            for _ in 1..self.plan.jobs.min(count) {
-                scope.spawn(work);
-            }
-            work();
-        });
+        side_by_side(self.plan.jobs.min(count), work);
         let mut done = done.into_inner().unwrap_or_default();
         done.sort_by_key(|(nth, _)| *nth);
         self.evidence.extend(done.into_iter().map(|(_, evidence)| evidence));
@@ -305,7 +310,7 @@ impl Session<'_> {
         let mut jobs = Vec::new();
         for scenario in scenarios.iter().filter(|s| members.contains(&s.id)) {
             let one = std::slice::from_ref(scenario);
-            for trial in pack::pack(one, &self.apart("alone"), self.plan.seed)? {
+            for trial in pack::pack(one, &self.plan.names.apart("alone"), self.plan.seed)? {
                 jobs.push(Job::write(Purpose::Write, trial));
             }
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kinds::Kind;
 use crate::protocol::catalog::SyncMode;
+use crate::protocol::message::Descriptor;
 
 /// A generated scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +31,17 @@ pub struct Stream {
     /// Its other fields.
     pub fields: Vec<Field>,
     /// So many more columns, each an integer.
-    pub wide: usize,
+    pub wide: u32,
     /// The generation of its first sync.
     pub generation: u64,
+}
+
+impl Stream {
+    /// Its name and namespace.
+    #[must_use]
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor { name: self.name.clone(), namespace: self.namespace.clone() }
+    }
 }
 
 /// What the rows of a stream are told apart by.
@@ -63,6 +72,12 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Whether rows are told apart by a key.
+    #[must_use]
+    pub fn is_keyed(self) -> bool {
+        self.sync_mode() == SyncMode::AppendDedup
+    }
+
     /// As the catalog has it.
     #[must_use]
     pub fn sync_mode(self) -> SyncMode {
@@ -185,16 +200,6 @@ impl Case {
             stream.name = format!("{before}_{}", stream.name);
         }
         self
-    }
-
-    /// Whether two cases can be one: they end alike and have states alike.
-    #[must_use]
-    pub fn goes_with(&self, other: &Self) -> bool {
-        let ends = |case: &Self| -> Vec<(bool, bool)> {
-            let of = |sync: &Sync| (sync.ending.kills(), sync.ending == Ending::Silent);
-            case.syncs.iter().map(of).collect()
-        };
-        self.global == other.global && ends(self) == ends(other)
     }
 
     /// Both in one: the streams of the other after its own, what is sent by turns.

@@ -23,7 +23,7 @@ impl Coverage {
         all.extend(ENDINGS.map(str::to_owned));
         all.extend(["states: GLOBAL", "states: STREAM", "states: none"].map(str::to_owned));
         all.extend(FEATURES.map(str::to_owned));
-        if offer.modes.iter().any(|mode| matches!(mode, Mode::Dedup | Mode::DedupDeletes)) {
+        if offer.modes.iter().any(|mode| mode.is_keyed()) {
             all.extend(KEYS.map(str::to_owned));
         }
         if offer.refreshes {
@@ -43,7 +43,7 @@ impl Coverage {
             features.push(mode_name(stream.mode));
             features.extend(stream.fields.iter().map(|field| kind_name(field.kind)));
             features.extend(stream.namespace.as_ref().map(|_| "namespace".to_owned()));
-            let has_key = matches!(stream.mode, Mode::Dedup | Mode::DedupDeletes);
+            let has_key = stream.mode.is_keyed();
             for (has, feature) in [
                 (has_key && stream.key == Key::Text, KEYS[0]),
                 (has_key && stream.key == Key::Nested, KEYS[1]),
@@ -94,11 +94,6 @@ impl Coverage {
     /// Each feature, and how many cases had it.
     pub fn counts(&self) -> impl Iterator<Item = (&str, usize)> {
         self.counts.iter().map(|(name, count)| (name.as_str(), *count))
-    }
-
-    /// Features that no case had.
-    pub fn never(&self) -> impl Iterator<Item = &str> {
-        self.counts().filter(|(_, count)| *count == 0).map(|(name, _)| name)
     }
 }
 

@@ -32,6 +32,19 @@ fn attempt(best: &mut Case, change: impl FnOnce(&mut Case), still_fails: Fails) 
     is_smaller
 }
 
+/// Makes a number as small as still fails, by halves: it is known to fail with the most.
+fn fewest(best: &mut Case, mut most: u32, set: impl Fn(&mut Case, u32), still_fails: Fails) {
+    let mut least = 0;
+    while least < most {
+        let middle = least + (most - least) / 2;
+        if attempt(best, |case| set(case, middle), still_fails) {
+            most = middle;
+        } else {
+            least = middle + 1;
+        }
+    }
+}
+
 fn fewer_syncs(best: &mut Case, still_fails: Fails) {
     let mut at = best.syncs.len();
     while at > 0 {
@@ -77,22 +90,13 @@ fn fewer_events(best: &mut Case, still_fails: Fails) {
 fn fewer_of_many(best: &mut Case, still_fails: Fails) {
     let places: Vec<(usize, usize)> = places(best, |event| matches!(event, Event::Many { .. }));
     for (sync, at) in places {
-        // By halves, from nothing to what fails.
-        let Event::Many { count: mut most, .. } = best.syncs[sync].events[at] else { continue };
-        let mut least = 0;
-        while least < most {
-            let middle = least + (most - least) / 2;
-            let change = |case: &mut Case| {
-                if let Event::Many { count, .. } = &mut case.syncs[sync].events[at] {
-                    *count = middle;
-                }
-            };
-            if attempt(best, change, still_fails) {
-                most = middle;
-            } else {
-                least = middle + 1;
+        let Event::Many { count: most, .. } = best.syncs[sync].events[at] else { continue };
+        let set = |case: &mut Case, new: u32| {
+            if let Event::Many { count, .. } = &mut case.syncs[sync].events[at] {
+                *count = new;
             }
-        }
+        };
+        fewest(best, most, set, still_fails);
         let without_states = |case: &mut Case| {
             if let Event::Many { state_every, .. } = &mut case.syncs[sync].events[at] {
                 *state_every = 0;
@@ -109,16 +113,8 @@ fn fewer_fields(best: &mut Case, still_fails: Fails) {
             at -= 1;
             attempt(best, |case| case.drop_field(stream, at), still_fails);
         }
-        // None, or as few as fail.
-        let (mut least, mut most) = (0, best.streams[stream].wide);
-        while least < most {
-            let middle = least + (most - least) / 2;
-            if attempt(best, |case| case.streams[stream].wide = middle, still_fails) {
-                most = middle;
-            } else {
-                least = middle + 1;
-            }
-        }
+        let most = best.streams[stream].wide;
+        fewest(best, most, |case, new| case.streams[stream].wide = new, still_fails);
     }
 }
 

@@ -97,7 +97,7 @@ const NAMESPACES: [&str; 3] = ["public", "Other", "two words"];
 /// How many records, around the sizes of common batches.
 const MANY: [u32; 9] = [100, 500, 999, 1000, 1001, 2000, 2500, 10_000, 10_001];
 /// More columns than some have room for.
-const WIDE: usize = 120;
+const WIDE: u32 = 120;
 /// Records of one sync that are written out, at most.
 const ROWS: usize = 12;
 

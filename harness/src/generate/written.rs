@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::case::{CODES, Case, Ending, Event, Key, Mode, Row, Stream};
-use crate::protocol::message::Descriptor;
 use crate::scenario::bulk::Bulk;
 use crate::scenario::{Disturbance, Scenario, Sent, Step, Sync};
 
@@ -72,12 +71,10 @@ impl Writer<'_> {
         }
         Self::kill(sync.ending, sync.events.len(), &mut steps);
         if sync.ending == Ending::Success {
-            for stream in &case.streams {
-                let line = json!({"type": "TRACE", "trace": {
-                    "type": "STREAM_STATUS", "emitted_at": self.emitted as f64,
-                    "stream_status": {"stream_descriptor": descriptor(stream), "status": "COMPLETE"}}});
-                steps.push(Step::Message(Sent::parse(&line.to_string())?));
-            }
+            let complete = |stream: &Stream| {
+                Step::Message(Sent::complete(&stream.descriptor(), self.emitted as f64))
+            };
+            steps.extend(case.streams.iter().map(complete));
         }
         Ok(Sync { catalog, streams, steps, expected: Vec::new() })
     }
@@ -95,7 +92,7 @@ impl Writer<'_> {
         let streams = self.case.streams.iter().zip(&self.generations).enumerate();
         let streams: Vec<Value> = streams
             .map(|(nth, (stream, (generation, minimum)))| {
-                let is_dedup = matches!(stream.mode, Mode::Dedup | Mode::DedupDeletes);
+                let is_dedup = stream.mode.is_keyed();
                 let (key, cursor) = if is_dedup {
                     (stream.key.path(), json!(["version"]))
                 } else {
@@ -164,9 +161,8 @@ impl Writer<'_> {
         let line = match event {
             Event::Row(row) => self.record(stream, row),
             Event::Many { count, state_every, .. } => {
-                let (name, namespace) = (stream.name.clone(), stream.namespace.clone());
                 return Ok(Step::Bulk(Bulk {
-                    stream: Descriptor { name, namespace },
+                    stream: stream.descriptor(),
                     records: u64::from(*count),
                     state_every: u64::from(*state_every),
                     first_state_id: None,
@@ -224,7 +220,7 @@ impl Writer<'_> {
     }
 
     fn state(&self, stream: &Stream) -> Value {
-        let of = |stream: &Stream| json!({"stream_descriptor": descriptor(stream), "stream_state": {"n": self.states}});
+        let of = |stream: &Stream| json!({"stream_descriptor": stream.descriptor(), "stream_state": {"n": self.states}});
         if self.case.global {
             let streams: Vec<Value> = self.case.streams.iter().map(of).collect();
             json!({"type": "STATE", "state": {"type": "GLOBAL", "global":
@@ -243,12 +239,5 @@ impl Key {
             Self::Text => json!([["code"]]),
             Self::Nested => json!([["id"], ["place", "k"]]),
         }
-    }
-}
-
-fn descriptor(stream: &Stream) -> Value {
-    match &stream.namespace {
-        Some(namespace) => json!({"name": stream.name, "namespace": namespace}),
-        None => json!({"name": stream.name}),
     }
 }

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use indexmap::IndexMap;
 
 use crate::checks::{self, Level};
-use crate::event::{Generated, Outcome, Report, Row, Trouble};
+use crate::event::{Outcome, Report, Row, Trouble};
 
 const FAILED: Style = AnsiColor::Red.on_default().bold();
 const PASSED: Style = AnsiColor::Green.on_default();
@@ -151,10 +151,9 @@ fn summary(
         let Report { launches, wall_s, seed, run, .. } = report;
         writeln!(to, "{launches} launches in {wall_s:.1} s, seed {seed}, namespace {run}")?;
     }
-    if let Some(Generated { cases, exercised }) = &report.generated {
-        let never = exercised.iter().filter(|(_, count)| **count == 0);
-        let never: Vec<_> = never.map(|(name, _)| name.as_str()).collect();
-        writeln!(to, "{cases} generated cases")?;
+    if let Some(generated) = &report.generated {
+        let never: Vec<_> = generated.never().collect();
+        writeln!(to, "{} generated cases", generated.cases)?;
         if !never.is_empty() {
             writeln!(to, "{DOUBT}never exercised{DOUBT:#} in them: {}", never.join(", "))?;
         }

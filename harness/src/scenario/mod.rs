@@ -186,6 +186,19 @@ pub struct Record {
 }
 
 impl Sent {
+    /// The source's word that a stream is complete, with when it was emitted, in milliseconds since
+    /// 1970.
+    #[must_use]
+    pub fn complete(stream: &Descriptor, emitted_at: f64) -> Self {
+        let status = "COMPLETE";
+        let line = serde_json::json!({"type": "TRACE", "trace": {
+            "type": "STREAM_STATUS", "emitted_at": emitted_at,
+            "stream_status": {"stream_descriptor": stream, "status": status}}})
+        .to_string();
+        let status = Status { stream: stream.clone(), status: status.to_owned() };
+        Self { line, body: SentBody::Status(status) }
+    }
+
     /// Reads a line of input; the error is in words for its author.
     pub fn parse(line: &str) -> Result<Self, String> {
         use crate::protocol::message::{self, Body, Kind, Object};

@@ -22,6 +22,12 @@ pub struct Names {
 }
 
 impl Names {
+    /// Names beside these, for a trial that must not meet the others.
+    #[must_use]
+    pub fn apart(&self, tail: &str) -> Self {
+        Self { run: format!("{}_{tail}", self.run), ..self.clone() }
+    }
+
     /// The names that a scenario is given.
     #[must_use]
     pub fn of(&self, scenario: &Scenario) -> Self {

@@ -6,11 +6,10 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::names::{Names, change, edit};
-use super::{Disturbance, Scenario, Sent, SentBody, Status, Step};
+use super::{Disturbance, Scenario, Sent, SentBody, Step};
 use crate::protocol::catalog::Catalog;
 use crate::protocol::message::{Descriptor, StateKind};
 
@@ -174,12 +173,8 @@ fn packed(
     let state_ids = members.iter().all(|member| member.state_ids);
     // The platform sends statuses after all data, and only if the source succeeded.
     steps.extend(complete.iter().map(|stream| {
-        let line = json!({"type": "TRACE", "trace": {
-            "type": "STREAM_STATUS", "emitted_at": 1_767_225_600_000.0_f64,
-            "stream_status": {"stream_descriptor": stream, "status": "COMPLETE"}}})
-        .to_string();
-        let status = Status { stream: (*stream).clone(), status: "COMPLETE".to_owned() };
-        Step::Message(Sent { line, body: SentBody::Status(status) })
+        let emitted_at = 1_767_225_600_000.0;
+        Step::Message(Sent::complete(stream, emitted_at))
     }));
     Ok(PackedSync { streams: serde_json::from_str(&catalog)?, catalog, steps, state_ids })
 }

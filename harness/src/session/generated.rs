@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::runner::{Job, Runner};
-use super::{Session, trouble};
+use super::{Session, side_by_side, trouble};
 use crate::config::Plan;
 use crate::event::{Generated, Outcome, Row, Trouble};
 use crate::evidence::{Evidence, Facts, Purpose};
@@ -18,7 +18,6 @@ use crate::generate::strategy::{Offer, batch};
 use crate::judging::{self, Places};
 use crate::protocol::catalog::SyncMode;
 use crate::scenario::capability::Capability;
-use crate::scenario::names::Names;
 use crate::scenario::pack;
 use crate::subject::{INTERRUPTED, LaunchError};
 
@@ -52,6 +51,39 @@ struct Failed {
     nth: u64,
     cases: Vec<Case>,
     checks: BTreeMap<String, Row>,
+}
+
+/// What all launches have shown.
+struct Seen {
+    coverage: Coverage,
+    passed: BTreeSet<String>,
+    failed: Vec<Failed>,
+    /// Why no more are launched.
+    trouble: Option<Trouble>,
+}
+
+impl Seen {
+    fn of(offer: &Offer) -> Self {
+        let coverage = Coverage::of(offer);
+        Self { coverage, passed: BTreeSet::new(), failed: Vec::new(), trouble: None }
+    }
+
+    fn add(&mut self, nth: u64, cases: Vec<Case>, verdicts: Result<Verdicts, LaunchError>) {
+        match verdicts {
+            Ok(Verdicts { failed: checks, passed }) => {
+                for case in &cases {
+                    self.coverage.add(case);
+                }
+                self.passed.extend(passed);
+                if !checks.is_empty() {
+                    self.failed.push(Failed { nth, cases, checks });
+                }
+            }
+            Err(error) => {
+                self.trouble.get_or_insert(trouble(&error));
+            }
+        }
+    }
 }
 
 /// Where nothing is kept yet.
@@ -106,61 +138,40 @@ struct Generator<'s> {
 impl Generator<'_> {
     fn run(&self, offer: &Offer) -> (Found, Option<Trouble>) {
         let examples = self.plan.generation.examples;
-        let coverage = Mutex::new(Coverage::of(offer));
-        let (failed, passed) = (Mutex::new(Vec::new()), Mutex::new(BTreeSet::new()));
-        let broken = Mutex::new(None);
+        let seen = Mutex::new(Seen::of(offer));
         let count = examples.div_ceil(TOGETHER);
         let next = AtomicUsize::new(0);
         let work = || {
             loop {
                 let nth = next.fetch_add(1, Ordering::SeqCst);
                 let is_over = INTERRUPTED.load(Ordering::SeqCst)
-                    || broken.lock().is_ok_and(|broken| broken.is_some());
+                    || seen.lock().is_ok_and(|seen| seen.trouble.is_some());
                 if nth >= count || is_over {
                     return;
                 }
                 let size = TOGETHER.min(examples - nth * TOGETHER);
                 let nth = nth as u64;
                 let cases = batch(offer, self.plan.seed, nth, size);
-                let run = self.judge_case(&joined(&cases), &format!("generated-{nth}"));
-                match (run, passed.lock(), failed.lock(), coverage.lock(), broken.lock()) {
-                    (Ok(run), Ok(mut passed), Ok(mut failed), Ok(mut coverage), _) => {
-                        for case in &cases {
-                            coverage.add(case);
-                        }
-                        passed.extend(run.passed);
-                        if !run.failed.is_empty() {
-                            failed.push(Failed { nth, cases, checks: run.failed });
-                        }
-                    }
-                    (Err(error), .., Ok(mut broken)) => {
-                        broken.get_or_insert(trouble(&error));
-                    }
-                    _ => {}
+                let verdicts = self.judge_case(&joined(&cases), &format!("generated-{nth}"));
+                if let Ok(mut seen) = seen.lock() {
+                    seen.add(nth, cases, verdicts);
                 }
             }
         };
-        std::thread::scope(|scope| {
-            for _ in 1..self.plan.jobs.min(count) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut failed = failed.into_inner().unwrap_or_default();
+        side_by_side(self.plan.jobs.min(count), work);
+        let Ok(Seen { coverage, passed, mut failed, trouble: mut stopped }) = seen.into_inner()
+        else {
+            return (Found::default(), None);
+        };
         failed.sort_by_key(|one| one.nth);
-        let mut stopped = broken.into_inner().unwrap_or_default();
-        let mut found = Found::default();
-        if stopped.is_none()
-            && let Err(error) = self.settle_failed(&failed, &mut found)
-        {
-            stopped = Some(trouble(&error));
-        }
-        let coverage = coverage.into_inner().unwrap_or_default();
-        found.passed = passed.into_inner().unwrap_or_default();
-        found.told = Some(Generated {
+        let told = Generated {
             cases: coverage.cases,
             exercised: coverage.counts().map(|(name, count)| (name.to_owned(), count)).collect(),
-        });
+        };
+        let mut found = Found { told: Some(told), passed, ..Found::default() };
+        if stopped.is_none() {
+            stopped = self.settle_failed(&failed, &mut found).err().as_ref().map(trouble);
+        }
         (found, stopped)
     }
 
@@ -169,8 +180,7 @@ impl Generator<'_> {
         let scenario = case.written(id).map_err(failed)?;
         // Each has names apart: a smaller one must not meet what a greater one has left.
         let nth = self.count.fetch_add(1, Ordering::SeqCst);
-        let run = format!("{}_g{nth}", self.plan.names.run);
-        let names = Names { run, ..self.plan.names.clone() };
+        let names = self.plan.names.apart(&format!("g{nth}"));
         let trials =
             pack::pack(&[scenario], &names, 0).map_err(|error| failed(error.to_string()))?;
         let trial = trials.into_iter().next().unwrap_or_default();
@@ -213,10 +223,7 @@ impl Generator<'_> {
                 if !verdicts.failed.contains_key(check) {
                     let why = "it did not fail when the same was sent once more".to_owned();
                     found.unrepeated.push(Row { why: Some(why), ..row.clone() });
-                }
-                if let (true, Some(folder)) =
-                    (verdicts.failed.contains_key(check), &self.plan.generation.regressions)
-                {
+                } else if let Some(folder) = &self.plan.generation.regressions {
                     save(small, check, folder)?;
                 }
                 settled.extend(verdicts.failed.into_keys());

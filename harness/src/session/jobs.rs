@@ -10,7 +10,6 @@ use crate::evidence::{LeftOut, Purpose};
 use crate::protocol::catalog::SyncMode;
 use crate::scenario::Scenario;
 use crate::scenario::capability::Capability;
-use crate::scenario::names::Names;
 use crate::scenario::pack::{self, Trial};
 
 /// How many configs that violate the spec are tried: each costs a launch, and the first have the
@@ -144,12 +143,7 @@ impl Session<'_> {
         };
         let mut one = smallest.clone();
         one.syncs.truncate(1);
-        Ok(pack::pack(&[one], &self.apart(apart), 0)?.pop())
-    }
-
-    /// Names beside the run's own, for a trial that must not meet the others.
-    pub fn apart(&self, tail: &str) -> Names {
-        Names { run: format!("{}_{tail}", self.plan.names.run), ..self.plan.names.clone() }
+        Ok(pack::pack(&[one], &self.plan.names.apart(apart), 0)?.pop())
     }
 
     /// Whether the spec lists a sync mode; a spec that lists none is asked for all.
