@@ -7,10 +7,12 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde_json::Value;
 
 use crate::checks;
+use crate::generate::GENERATED;
 use crate::readback::command::Readback;
 use crate::readback::inventory::Inventory;
 use crate::scenario::Scenario;
 use crate::scenario::capability::Declared;
+use crate::scenario::load::LoadError;
 use crate::scenario::names::Names;
 use crate::subject::image::Io;
 use crate::subject::image::engine::EngineError;
@@ -65,17 +67,32 @@ pub struct Plan {
 #[derive(Debug, Clone, Default)]
 pub struct Generation {
     /// How many cases.
-    pub examples: usize,
+    pub amount: Amount,
     /// Whether they are all that is written.
     pub no_fixed: bool,
     /// Where small cases that fail are saved.
     pub regressions: Option<PathBuf>,
     /// Those that are there, which are among the scenarios, by name.
     pub saved: Vec<String>,
-    /// How long one failure is made smaller, at most.
+    /// How long failures are made smaller, at most.
     pub shrink_time: Duration,
     /// How many launches that may take.
     pub shrink_launches: usize,
+}
+
+/// How many cases are generated.
+#[derive(Debug, Clone, Copy)]
+pub enum Amount {
+    /// So many.
+    Cases(usize),
+    /// As many as are run in this time.
+    Time(Duration),
+}
+
+impl Default for Amount {
+    fn default() -> Self {
+        Self::Cases(0)
+    }
 }
 
 /// A config file that was read.
@@ -144,6 +161,9 @@ pub enum PlanError {
     /// The engine, or the image.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A scenario that cannot be loaded.
+    #[error(transparent)]
+    Scenario(#[from] LoadError),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -206,7 +226,8 @@ impl Selection {
     /// pattern for checks all checks are wanted, and so for scenarios.
     pub fn new(run: &[String], skip: &[String], scenarios: &[Scenario]) -> Result<Self, PlanError> {
         let checks: Vec<&str> = checks::all().map(|check| check.id).collect();
-        let scenarios: Vec<&str> = scenarios.iter().map(|scenario| scenario.id.as_str()).collect();
+        let scenarios = scenarios.iter().map(|scenario| scenario.id.as_str());
+        let scenarios: Vec<&str> = scenarios.chain([GENERATED]).collect();
         let sort = |patterns: &[String]| -> Result<[Patterns; 2], PlanError> {
             let (mut for_checks, mut for_scenarios) = (Vec::new(), Vec::new());
             for pattern in patterns {

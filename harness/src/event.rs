@@ -1,7 +1,7 @@
 //! What a run tells while it goes on, and what it leaves in the end: the one contract between
 //! session and report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -136,13 +136,36 @@ pub struct Report {
     pub generated: Option<Generated>,
 }
 
-/// What generated cases exercised.
-#[derive(Debug, Clone, Serialize)]
+/// What came of generated cases.
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Generated {
     /// How many there were.
     pub cases: usize,
     /// By feature, how many of them had it.
     pub exercised: BTreeMap<String, usize>,
+    /// Those that failed, made small: one for checks that fail together.
+    pub small: Vec<Small>,
+    /// Checks that failed in them, and in other scenarios, which tell it.
+    pub also: BTreeSet<String>,
+    /// Checks that failed in many cases at once, and not again when those were sent once more.
+    pub unrepeated: BTreeSet<String>,
+    /// Whether the time or the launches for making them small were used up.
+    pub is_cut: bool,
+}
+
+/// What is left of a generated case that failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Small {
+    /// The check that failed.
+    pub check: String,
+    /// How many launches it took to make it small.
+    pub launches: usize,
+    /// Its syncs.
+    pub syncs: usize,
+    /// Its streams.
+    pub streams: usize,
+    /// Its records and states.
+    pub messages: usize,
 }
 
 impl Generated {

@@ -4,8 +4,10 @@ mod conditions;
 mod generated;
 mod jobs;
 mod keep;
+mod repeat;
 mod replay;
 mod runner;
+mod shrink;
 mod undeclared;
 mod ways;
 
@@ -25,6 +27,7 @@ use crate::config::Plan;
 use crate::configs;
 use crate::event::{Event, Outcome, Report, Row, SubjectInfo, Trouble};
 use crate::evidence::{Evidence, Facts, Launch, LeftOut, Purpose};
+use crate::generate::GENERATED;
 use crate::judging::{self, Judged};
 use crate::protocol::Operation;
 use crate::protocol::message::ConnectionStatus;
@@ -330,7 +333,7 @@ impl Session<'_> {
         let mut judged = judging::judge(&self.evidence, &self.facts, &wanted, &places);
         self.explain_gaps(&mut judged, trouble.as_ref());
         let passed = checks::all().filter(|check| self.found.passed.contains(check.id));
-        let passed = passed.map(|check| judging::row(check, "generated", Outcome::Passed, None));
+        let passed = passed.map(|check| judging::row(check, GENERATED, Outcome::Passed, None));
         judged.rows.extend(passed.chain(self.found.unrepeated.clone()));
         let trouble = trouble.or_else(|| {
             let inventory = self.facts.residue.as_ref().and_then(|left| left.as_ref().err());

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::run::seconds;
-use crate::config::Generation;
+use super::drive::seconds;
+use crate::config::{Amount, Generation};
 use crate::scenario::Scenario;
 use crate::scenario::load::{self, LoadError};
 
@@ -18,17 +18,31 @@ const LAUNCHES: usize = 1000;
 #[group(id = "generation_flags")]
 pub struct Args {
     /// Beside the fixed scenarios, run so many generated cases; --seed draws them
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 100)]
     examples: usize,
+    /// Run generated cases for so long, such as 90s or 10m, however many those are
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "examples")]
+    generate_for: Option<Duration>,
+    /// No generated cases: fixed scenarios alone
+    #[arg(long, conflicts_with_all = ["examples", "generate_for", "no_fixed"])]
+    no_generate: bool,
     /// No fixed scenarios: generated cases alone
-    #[arg(long, requires = "examples")]
+    #[arg(long)]
     no_fixed: bool,
     /// Run the cases saved in this folder first, and save the small ones that fail there
     #[arg(long, value_name = "DIR")]
     save_regressions: Option<PathBuf>,
-    /// Make one generated case that fails smaller for so long, at most
+    /// Make generated cases that fail smaller for so long, at most
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     shrink_time: f64,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    text.parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|time| Duration::try_from(time).ok())
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "it is no time such as 90s, 10m or 1h 30m".to_owned())
 }
 
 impl Args {
@@ -47,7 +61,11 @@ impl Args {
     /// What they ask for.
     pub fn plan(&self, saved: &[Scenario], is_image: bool) -> Generation {
         Generation {
-            examples: self.examples,
+            amount: match self.generate_for {
+                _ if self.no_generate => Amount::Cases(0),
+                Some(time) => Amount::Time(time),
+                None => Amount::Cases(self.examples),
+            },
             no_fixed: self.no_fixed,
             regressions: self.save_regressions.clone(),
             saved: saved.iter().map(|one| one.id.clone()).collect(),

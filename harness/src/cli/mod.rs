@@ -1,11 +1,13 @@
 //! The command line: one file a subcommand. The only place that prints, with [`crate::report`].
 
 mod clean;
+mod drive;
 mod explain;
 mod generation;
 mod image;
 mod judge;
 mod list;
+mod replay;
 mod run;
 mod target;
 
@@ -40,6 +42,8 @@ Exit codes:
 enum Command {
     /// Drive a destination through spec, check and write, and judge it
     Run(Box<run::Args>),
+    /// Run saved cases again, and say which are fixed
+    Replay(Box<replay::Args>),
     /// List all checks and scenarios
     List(list::Args),
     /// Explain a check: the rule, why it exists, how it is broken
@@ -103,6 +107,7 @@ pub fn main() -> ExitCode {
     // A panic is a bug of ours, and must not be taken for a verdict.
     let result = std::panic::catch_unwind(|| match Cli::parse().command {
         Command::Run(args) => run::run(&args).into(),
+        Command::Replay(args) => replay::run(&args).into(),
         Command::List(args) => list::run(&args).into(),
         Command::Explain(args) => explain::run(&args).into(),
         Command::Judge(args) => judge::run(&args).into(),

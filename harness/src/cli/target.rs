@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::drive::Args;
 use super::image::{self, Prepared};
-use super::run::Args;
 use crate::config::PlanError;
 use crate::readback::command::Readback;
 use crate::readback::inventory::Inventory;

@@ -9,7 +9,10 @@
 //!   1.transcript.jsonl    every line in and out, with its time; how it ended
 //!   1.landed.jsonl        the rows read back after it
 //!   verdicts.json         the results
-//!   repeat.sh             the shell lines that do it again without touchdown
+//!   streams.jsonl         its streams
+//!   expected.jsonl        the rows that had to be there in the end, where that is known
+//!   repeat.sh             does it again without touchdown, and shows what has landed
+//!   case/                 of a generated case: what is left of it, as a scenario
 //! ```
 //!
 //! [`save`] writes one, [`load`] reads one: the same checks give the same verdicts.
@@ -17,6 +20,7 @@
 mod lines;
 pub mod load;
 pub mod save;
+pub mod script;
 
 use serde::{Deserialize, Serialize};
 

@@ -6,22 +6,35 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::script::{EXPECTED, SCRIPT, STREAMS};
 use super::{LaunchFile, TRIAL, TrialFile, VERDICTS, Verdicts, lines};
 use crate::event::Row;
-use crate::evidence::{Evidence, Facts, Launch};
+use crate::evidence::{Evidence, Facts, Launch, Purpose};
+use crate::model::{self, Input};
+use crate::protocol::message::Descriptor;
+use crate::readback::command::named;
 use crate::scenario::Step;
 
-/// Saves a trial; `repeat` gives the shell line of each launch.
+/// How a trial is repeated without us.
+#[derive(Debug, Default)]
+pub struct Repeat {
+    /// The shell line of each launch.
+    pub lines: Vec<String>,
+    /// The script.
+    pub script: String,
+}
+
+/// Saves a trial.
 pub fn save(
     folder: &Path,
     evidence: &Evidence,
     facts: &Facts,
     config: Option<&Value>,
     rows: &[&Row],
-    repeat: &dyn Fn(usize) -> String,
+    repeat: &Repeat,
 ) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let launches = 0..evidence.launches.len();
+    let line = |nth: usize| repeat.lines.get(nth).cloned().unwrap_or_default();
     let trial = TrialFile {
         touchdown: env!("CARGO_PKG_VERSION").to_owned(),
         trial: evidence.trial.clone(),
@@ -31,12 +44,11 @@ pub fn save(
         manner: evidence.manner.clone(),
         explained: evidence.explained,
         facts: facts.clone(),
-        launches: launches
-            .clone()
-            .map(|nth| LaunchFile {
-                operation: evidence.launches[nth].operation,
-                condition: evidence.launches[nth].transcript.condition,
-                repeat: repeat(nth),
+        launches: (evidence.launches.iter().enumerate())
+            .map(|(nth, launch)| LaunchFile {
+                operation: launch.operation,
+                condition: launch.transcript.condition,
+                repeat: line(nth),
             })
             .collect(),
     };
@@ -46,13 +58,38 @@ pub fn save(
     }
     let results = rows.iter().map(|row| (*row).clone()).collect();
     write_json(&folder.join(VERDICTS), &Verdicts { results })?;
-    let mut script = "#!/bin/sh\n# Repeats what touchdown did, without touchdown.\n".to_owned();
-    for nth in launches {
-        script.push_str(&repeat(nth));
-        script.push('\n');
-        save_launch(folder, nth + 1, &evidence.launches[nth])?;
+    for (nth, launch) in evidence.launches.iter().enumerate() {
+        save_launch(folder, nth + 1, launch)?;
     }
-    fs::write(folder.join("repeat.sh"), script)
+    let streams: Vec<&Descriptor> =
+        evidence.members.iter().flat_map(|member| &member.streams).collect();
+    if !streams.is_empty() {
+        fs::write(folder.join(STREAMS), named(streams.iter().copied()))?;
+    }
+    // Of syncs that may fail it is not known.
+    if evidence.purpose == Purpose::Write {
+        save_expected(&folder.join(EXPECTED), &streams, &evidence.launches)?;
+    }
+    fs::write(folder.join(SCRIPT), &repeat.script)
+}
+
+fn save_expected(path: &Path, streams: &[&Descriptor], launches: &[Launch]) -> io::Result<()> {
+    let syncs: Vec<Input> =
+        launches.iter().map(|launch| (&launch.streams, launch.steps.as_slice())).collect();
+    let mut file = BufWriter::new(File::create(path)?);
+    for stream in streams {
+        let head = row_head(stream)?;
+        for (row, _) in model::expected(stream, &syncs).rows() {
+            writeln!(file, r#"{head},"data":{row}}}"#)?;
+        }
+    }
+    file.flush()
+}
+
+/// How a row's line begins: with its stream.
+fn row_head(stream: &Descriptor) -> io::Result<String> {
+    let namespace = serde_json::to_string(&stream.namespace)?;
+    Ok(format!(r#"{{"stream":{},"namespace":{namespace}"#, Value::from(stream.name.as_str())))
 }
 
 fn write_json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
@@ -85,9 +122,7 @@ fn save_launch(folder: &Path, nth: usize, launch: &Launch) -> io::Result<()> {
     messages.flush()?;
     let mut rows = create("landed.jsonl")?;
     for landed in &launch.landed {
-        let stream = Value::from(landed.stream.name.as_str());
-        let namespace = serde_json::to_string(&landed.stream.namespace)?;
-        let head = format!(r#"{{"stream":{stream},"namespace":{namespace}"#);
+        let head = row_head(&landed.stream)?;
         match &landed.rows {
             Err(why) => writeln!(rows, r#"{head},"error":{}}}"#, Value::from(why.as_str()))?,
             Ok(landed) => {

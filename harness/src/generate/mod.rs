@@ -13,5 +13,8 @@ pub mod smaller;
 pub mod strategy;
 pub mod written;
 
+/// The name by which `--run` and `--skip` know all generated cases.
+pub const GENERATED: &str = "generated";
+
 #[cfg(test)]
 mod tests;

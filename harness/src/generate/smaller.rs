@@ -168,9 +168,33 @@ fn places(case: &Case, like: impl Fn(&Event) -> bool) -> Vec<(usize, usize)> {
 
 impl Case {
     /// How much is sent, in all syncs.
-    #[must_use]
-    pub fn events(&self) -> usize {
+    fn events(&self) -> usize {
         self.syncs.iter().map(|sync| sync.events.len()).sum()
+    }
+
+    /// How many records and states are sent, in all syncs.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        let count = |event: &Event| match event {
+            Event::Row(_) | Event::State { .. } => 1,
+            Event::Many { count, state_every, .. } => {
+                (count + count.checked_div(*state_every).unwrap_or(0)) as usize
+            }
+        };
+        self.syncs.iter().flat_map(|sync| &sync.events).map(count).sum()
+    }
+
+    /// What makes one case smaller than another, first things first.
+    #[must_use]
+    pub fn size(&self) -> impl Ord + use<> {
+        let fields = self.streams.iter().map(|one| one.fields.len() + one.wide as usize);
+        (
+            self.syncs.len(),
+            self.streams.len(),
+            self.events(),
+            self.messages(),
+            fields.sum::<usize>(),
+        )
     }
 
     fn drop_sync(&mut self, at: usize) {

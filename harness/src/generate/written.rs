@@ -30,6 +30,7 @@ impl Case {
             at_once: false,
             env: Vec::new(),
             full_disk: false,
+            failed: Vec::new(),
             syncs: syncs.collect::<Result<_, _>>()?,
         })
     }

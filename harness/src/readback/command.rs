@@ -56,16 +56,17 @@ impl Readback {
         streams.iter().zip(files).zip(read).map(landed).collect()
     }
 
-    fn one(&self, config: &Path, stream: &Descriptor, into: &Path) -> Result<(), String> {
-        let mut args = vec![
-            Argument::Word("--config"),
-            Argument::File(config),
-            Argument::Word("--stream"),
-            Argument::Word(&stream.name),
-        ];
-        if let Some(namespace) = &stream.namespace {
-            args.extend([Argument::Word("--namespace"), Argument::Word(namespace)]);
+    /// The shell lines that read these streams back without us; `list` is the file that names them.
+    #[must_use]
+    pub fn shell_lines(&self, config: &Path, streams: &[Descriptor], list: &Path) -> Vec<String> {
+        if self.once {
+            return vec![self.reader.shell_line(&of_all(config, list))];
         }
+        streams.iter().map(|stream| self.reader.shell_line(&of_one(config, stream))).collect()
+    }
+
+    fn one(&self, config: &Path, stream: &Descriptor, into: &Path) -> Result<(), String> {
+        let args = of_one(config, stream);
         process::run(&self.reader, &args, self.within, |from, count| {
             rows::of_one(from, into, count)
         })
@@ -78,21 +79,43 @@ impl Readback {
         list: &Path,
         into: &[PathBuf],
     ) -> Result<(), String> {
-        let lines = streams.iter().map(|stream| {
-            format!("{}\n", json!({"stream": stream.name, "namespace": stream.namespace}))
-        });
-        fs::write(list, lines.collect::<String>())
+        fs::write(list, named(streams.iter().copied()))
             .map_err(|error| format!("writing {}: {error}", list.display()))?;
-        let args = [
-            Argument::Word("--config"),
-            Argument::File(config),
-            Argument::Word("--streams"),
-            Argument::File(list),
-        ];
+        let args = of_all(config, list);
         process::run(&self.reader, &args, self.within, |from, count| {
             rows::of_all(from, streams, into, count)
         })
     }
+}
+
+/// What a file of `--streams` says of these.
+pub fn named<'a>(streams: impl Iterator<Item = &'a Descriptor>) -> String {
+    let line = |stream: &Descriptor| {
+        format!("{}\n", json!({"stream": stream.name, "namespace": stream.namespace}))
+    };
+    streams.map(line).collect()
+}
+
+fn of_one<'a>(config: &'a Path, stream: &'a Descriptor) -> Vec<Argument<'a>> {
+    let mut args = vec![
+        Argument::Word("--config"),
+        Argument::File(config),
+        Argument::Word("--stream"),
+        Argument::Word(&stream.name),
+    ];
+    if let Some(namespace) = &stream.namespace {
+        args.extend([Argument::Word("--namespace"), Argument::Word(namespace)]);
+    }
+    args
+}
+
+fn of_all<'a>(config: &'a Path, list: &'a Path) -> [Argument<'a>; 4] {
+    [
+        Argument::Word("--config"),
+        Argument::File(config),
+        Argument::Word("--streams"),
+        Argument::File(list),
+    ]
 }
 
 /// The path with this at its end.

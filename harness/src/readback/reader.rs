@@ -1,7 +1,7 @@
 //! Where a read-back runs: on this machine, or in a container.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,34 +49,53 @@ impl Reader {
     pub fn start(&self, args: &[Argument]) -> Result<(Box<dyn Running>, Started), String> {
         match self {
             Self::Command(command) => {
-                let args: Vec<OsString> = args
-                    .iter()
-                    .map(|arg| match arg {
-                        Argument::Word(word) => word.into(),
-                        Argument::File(path) => path.into(),
-                    })
-                    .collect();
+                let args = words(args);
                 let (group, started) = process::start(command, &args, Instant::now())
                     .map_err(|error| error.to_string())?;
                 Ok((Box::new(group), started))
             }
             Self::Image { image, words } => {
-                let mut words = words.clone();
-                let mut files: Vec<(String, PathBuf)> = Vec::new();
-                for arg in args {
-                    match arg {
-                        Argument::Word(word) => words.push((*word).to_owned()),
-                        Argument::File(path) => {
-                            let name = (files.len() + 1).to_string();
-                            words.push(format!("{TOOL}/{name}"));
-                            files.push((name, path.to_path_buf()));
-                        }
-                    }
-                }
+                let (words, files) = in_container(words, args);
+                let name = |(nth, file): (usize, &Path)| ((nth + 1).to_string(), file.to_owned());
+                let files: Vec<_> = files.into_iter().enumerate().map(name).collect();
                 let (running, started) =
                     image.start_tool(words, &files).map_err(|error| error.to_string())?;
                 Ok((Box::new(running), started))
             }
         }
     }
+    /// The shell line that calls it without us.
+    #[must_use]
+    pub fn shell_line(&self, args: &[Argument]) -> String {
+        match self {
+            Self::Command(command) => command.line(&words(args), &[], ""),
+            Self::Image { image, words } => {
+                let (words, files) = in_container(words, args);
+                image.tool_line(&words, &files)
+            }
+        }
+    }
+}
+
+fn words(args: &[Argument]) -> Vec<OsString> {
+    let word = |arg: &Argument| match *arg {
+        Argument::Word(word) => word.into(),
+        Argument::File(path) => path.into(),
+    };
+    args.iter().map(word).collect()
+}
+
+/// The words of a call in a container, and the files that it gets: `/…/1`, `/…/2`.
+fn in_container<'a>(words: &[String], args: &[Argument<'a>]) -> (Vec<String>, Vec<&'a Path>) {
+    let (mut words, mut files) = (words.to_vec(), Vec::new());
+    for arg in args {
+        match *arg {
+            Argument::Word(word) => words.push(word.to_owned()),
+            Argument::File(path) => {
+                files.push(path);
+                words.push(format!("{TOOL}/{}", files.len()));
+            }
+        }
+    }
+    (words, files)
 }

@@ -2,4 +2,5 @@
 
 pub mod json;
 pub mod progress;
+pub mod replayed;
 pub mod terminal;

@@ -1,18 +1,19 @@
 //! The report for a person at a terminal: one line a check, each failure in full, summary last.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use indexmap::IndexMap;
 
 use crate::checks::{self, Level};
-use crate::event::{Outcome, Report, Row, Trouble};
+use crate::event::{Generated, Outcome, Report, Row, Small, Trouble};
 
-const FAILED: Style = AnsiColor::Red.on_default().bold();
-const PASSED: Style = AnsiColor::Green.on_default();
-const DOUBT: Style = AnsiColor::Yellow.on_default();
+pub(super) const FAILED: Style = AnsiColor::Red.on_default().bold();
+pub(super) const PASSED: Style = AnsiColor::Green.on_default();
+pub(super) const DOUBT: Style = AnsiColor::Yellow.on_default();
 const QUIET: Style = Style::new().dimmed();
-const STRONG: Style = Style::new().bold();
+pub(super) const STRONG: Style = Style::new().bold();
 
 fn style(outcome: Outcome) -> Style {
     match outcome {
@@ -38,6 +39,12 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(to)?;
+    failures(report, to)?;
+    summary(report, &by_check, to)
+}
+
+/// Writes each failure in full, and what kept the subject from being run.
+pub(super) fn failures(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     for row in report.results.iter().filter(|row| row.outcome == Outcome::Failed) {
         failure(row, to)?;
     }
@@ -56,7 +63,7 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         }
         None => {}
     }
-    summary(report, &by_check, to)
+    Ok(())
 }
 
 fn by_check(results: &[Row]) -> IndexMap<&str, Vec<&Row>> {
@@ -152,11 +159,7 @@ fn summary(
         writeln!(to, "{launches} launches in {wall_s:.1} s, seed {seed}, namespace {run}")?;
     }
     if let Some(generated) = &report.generated {
-        let never: Vec<_> = generated.never().collect();
-        writeln!(to, "{} generated cases", generated.cases)?;
-        if !never.is_empty() {
-            writeln!(to, "{DOUBT}never exercised{DOUBT:#} in them: {}", never.join(", "))?;
-        }
+        generation(generated, to)?;
     }
     if let Some(kept) = &report.kept {
         writeln!(to, "evidence of failures: {}", kept.display())?;
@@ -175,4 +178,41 @@ fn summary(
         format!("{PASSED}conformant{PASSED:#} in all that was seen")
     };
     writeln!(to, "{verdict}")
+}
+
+fn generation(of: &Generated, to: &mut dyn Write) -> io::Result<()> {
+    writeln!(to, "{} generated cases", of.cases)?;
+    let listed = |names: &BTreeSet<String>| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.join(", ")
+    };
+    for small in &of.small {
+        let Small { check, launches, syncs, streams, messages } = small;
+        writeln!(
+            to,
+            "  {check}: made small in {launches} launches: {}, {}, {}",
+            counted(*syncs, "sync"),
+            counted(*streams, "stream"),
+            counted(*messages, "message")
+        )?;
+    }
+    if of.is_cut {
+        writeln!(to, "  {DOUBT}not as small as they may be{DOUBT:#}: give more --shrink-time")?;
+    }
+    if !of.also.is_empty() {
+        writeln!(to, "  failed in them, too, and is told above: {}", listed(&of.also))?;
+    }
+    if !of.unrepeated.is_empty() {
+        let listed = listed(&of.unrepeated);
+        writeln!(to, "  failed, but not when the same was sent once more: {listed}")?;
+    }
+    let never: Vec<_> = of.never().collect();
+    if !never.is_empty() {
+        writeln!(to, "  {DOUBT}never exercised{DOUBT:#} in them: {}", never.join(", "))?;
+    }
+    Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -11,8 +11,8 @@
 //!
 //! `scenario.json` may also say: `"about": ID` (the check whose matter it is), `"needs": [NAME]`
 //! (what the connector has to declare), `"breaks": true` (its syncs need not succeed, and have no
-//! expected tables), `"default_namespace": true`, `"at_once": true`, `"env": {NAME: VALUE}` and
-//! `"full_disk": true`.
+//! expected tables), `"default_namespace": true`, `"at_once": true`, `"env": {NAME: VALUE}`,
+//! `"full_disk": true` and `"failed": [ID]` (the checks that failed in it when it was saved).
 //!
 //! Instructions, each `{"touchdown": …}`:
 //!
@@ -27,8 +27,8 @@
 //! | `{"disturb": {"pause": 500}}`, `"cut-network"`, `"block-output"` | … for so many milliseconds |
 //! | `{"disturb": {"kill-at-states": 3}}` | it is killed once so many states have come |
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
@@ -75,6 +75,8 @@ struct Head {
     env: BTreeMap<String, String>,
     #[serde(default)]
     full_disk: bool,
+    #[serde(default)]
+    failed: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -105,12 +107,7 @@ pub fn from_folder(path: &Path) -> Result<Vec<Scenario>, LoadError> {
         if !folder.join("scenario.json").is_file() {
             continue;
         }
-        let id = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut one = scenario(&id, &|name| std::fs::read_to_string(folder.join(name)).ok());
-        if let Err(error) = &mut one {
-            error.file = format!("{shown}/{}", error.file);
-        }
-        all.push(one?);
+        all.push(one_of(&folder, &name_of(&folder))?);
     }
     if all.is_empty() {
         let what = "no folder in it holds a scenario.json".to_owned();
@@ -121,9 +118,48 @@ pub fn from_folder(path: &Path) -> Result<Vec<Scenario>, LoadError> {
     Ok(all)
 }
 
+/// The scenarios that these folders are, or that lie in them with a run's evidence.
+pub fn saved(paths: &[PathBuf]) -> Result<Vec<Scenario>, LoadError> {
+    let all = paths.iter().map(|path| saved_one(path)).collect::<Result<Vec<_>, _>>()?;
+    let shown = |path: &PathBuf| path.display().to_string();
+    let file = || paths.iter().map(shown).collect::<Vec<_>>().join(", ");
+    distinct(&all).map_err(|what| LoadError { file: file(), what })?;
+    Ok(all)
+}
+
+fn saved_one(path: &Path) -> Result<Scenario, LoadError> {
+    let within = path.join(super::save::CASE);
+    let folder = if path.join("scenario.json").is_file() { path } else { &within };
+    if !folder.join("scenario.json").is_file() {
+        let (file, what) = (path.display().to_string(), "it holds no scenario.json".to_owned());
+        return Err(LoadError { file, what });
+    }
+    // `…/generated-data-lost/case` is known by the folder that it lies in.
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let parent = absolute.parent().filter(|_| absolute.ends_with(super::save::CASE));
+    one_of(folder, &name_of(parent.unwrap_or(&absolute)))
+}
+
+fn name_of(folder: &Path) -> String {
+    folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn one_of(folder: &Path, id: &str) -> Result<Scenario, LoadError> {
+    let shown = folder.display().to_string();
+    scenario(id, &|name| std::fs::read_to_string(folder.join(name)).ok()).map_err(|mut error| {
+        // It is told by where it lies, whatever it is called.
+        error.file = error.file.replacen(id, &shown, 1);
+        error
+    })
+}
+
 /// The scenarios of a run share a namespace, also those that travel alone: streams of one name would
 /// be one stream, and the destination be accused of what the other scenario has sent.
 fn distinct(all: &[Scenario]) -> Result<(), String> {
+    let mut ids = HashSet::new();
+    if let Some(twice) = all.iter().find(|scenario| !ids.insert(&scenario.id)) {
+        return Err(format!("two are called {}", twice.id));
+    }
     let mut owners: HashMap<Descriptor, &str> = HashMap::new();
     for scenario in all {
         for stream in scenario.syncs.iter().flat_map(|sync| &sync.streams.streams) {
@@ -175,6 +211,7 @@ fn scenario(id: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<Scenario,
         at_once: head.at_once,
         env: head.env.into_iter().collect(),
         full_disk: head.full_disk,
+        failed: head.failed,
         syncs,
     };
     consistent(&scenario).map_err(|what| fail("scenario.json", what.to_owned()))?;
@@ -290,7 +327,6 @@ fn row(line: &str) -> Result<(Descriptor, Box<RawValue>), String> {
 mod tests {
     use super::*;
     use crate::protocol::catalog::ConfiguredStream;
-    use std::collections::HashSet;
 
     #[test]
     fn all_built_in_scenarios_load() {

@@ -13,7 +13,7 @@ pub mod fit;
 pub mod load;
 pub mod names;
 pub mod pack;
-mod save;
+pub mod save;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -51,6 +51,8 @@ pub struct Scenario {
     pub env: Vec<(String, String)>,
     /// Whether what its launches write to this machine's disk is bounded.
     pub full_disk: bool,
+    /// The checks that failed in it when it was saved as what is left of a generated case.
+    pub failed: Vec<String>,
     /// The syncs, in order.
     pub syncs: Vec<Sync>,
 }

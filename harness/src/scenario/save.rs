@@ -4,12 +4,17 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{Scenario, Step};
+use crate::protocol::message::Descriptor;
+
+/// The folder of a scenario within that of its evidence.
+pub const CASE: &str = "case";
 
 impl Scenario {
-    /// Writes its files into this folder, which is made; its expected rows are the model's matter.
+    /// Writes its files into this folder, which is made.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         let env = self.env.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
@@ -26,6 +31,7 @@ impl Scenario {
             "at_once": self.at_once,
             "env": env,
             "full_disk": self.full_disk,
+            "failed": self.failed,
         });
         fs::write(folder.join("scenario.json"), format!("{head:#}\n"))?;
         for (nth, sync) in self.syncs.iter().enumerate() {
@@ -33,9 +39,19 @@ impl Scenario {
             fs::write(file("catalog.json"), format!("{}\n", sync.catalog))?;
             let lines: String = sync.steps.iter().map(|step| line(step) + "\n").collect();
             fs::write(file("messages.jsonl"), lines)?;
+            if !sync.expected.is_empty() {
+                let lines: String = sync.expected.iter().map(row).collect();
+                fs::write(file("expected.jsonl"), lines)?;
+            }
         }
         Ok(())
     }
+}
+
+/// A row that must have landed as a line of its file.
+fn row((stream, data): &(Descriptor, Box<RawValue>)) -> String {
+    let (name, namespace) = (json!(stream.name), json!(stream.namespace));
+    format!("{{\"stream\":{name},\"namespace\":{namespace},\"data\":{data}}}\n")
 }
 
 /// A step as a line of a messages file.
@@ -66,9 +82,8 @@ mod tests {
         let again = load::from_folder(folder.path()).unwrap();
         assert_eq!(again.len(), all.len());
         for (mut scenario, again) in all.into_iter().zip(again) {
-            // Expected rows are written by hand, and what ends a catalog's file says nothing.
+            // What ends a catalog's file says nothing.
             for sync in &mut scenario.syncs {
-                sync.expected.clear();
                 sync.catalog = format!("{}\n", sync.catalog);
             }
             assert_eq!(format!("{again:?}"), format!("{scenario:?}"));

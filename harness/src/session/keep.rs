@@ -8,14 +8,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{Session, SessionError};
-use crate::config::ConfigFile;
 use crate::event::Row;
 use crate::evidence::{Evidence, Purpose};
 use crate::folder;
 use crate::judging::{Judged, Places};
-use crate::protocol::Operation;
 use crate::redact;
-use crate::subject::Call;
+use crate::scenario::save::CASE;
 
 /// Makes sure that evidence can be kept there, as it would be too late after all launches, and
 /// removes what an earlier run has kept: its folders would be taken for this run's.
@@ -74,10 +72,15 @@ impl<'a> Kept<'a> {
                 .collect();
             let folder = plan.out.join(&evidence.trial);
             let config = self.config(evidence);
-            let repeat = |nth| self.repeat(&evidence.trial, nth).unwrap_or_default();
-            folder::save::save(&folder, evidence, facts, config.as_ref(), &rows, &repeat).map_err(
-                |error| SessionError::Io { what: format!("writing {}", folder.display()), error },
-            )?;
+            let repeat = self.repeat(evidence);
+            let saved =
+                folder::save::save(&folder, evidence, facts, config.as_ref(), &rows, &repeat);
+            let case = self.session.found.cases.get(&evidence.trial);
+            let case = |()| case.map_or(Ok(()), |case| case.save(&folder.join(CASE)));
+            saved.and_then(case).map_err(|error| SessionError::Io {
+                what: format!("writing {}", folder.display()),
+                error,
+            })?;
             kept = Some(plan.out.clone());
         }
         Ok(kept)
@@ -109,8 +112,7 @@ impl<'a> Kept<'a> {
             && !points_nowhere
             && let Some(Value::String(path)) = config.get_mut("path")
         {
-            let folder = absolute(&plan.out.join(&evidence.trial));
-            *path = folder.join("repeat.sqlite").display().to_string();
+            *path = self.folder(&evidence.trial).join("repeat.sqlite").display().to_string();
         }
         Some(config)
     }
@@ -123,38 +125,19 @@ impl<'a> Kept<'a> {
         }
     }
 
-    /// The shell line that repeats a launch without us; where it held a secret, a marker stands.
-    fn repeat(&self, trial: &str, launch: usize) -> Option<String> {
-        let Session { plan, evidence, .. } = self.session;
-        let of = evidence.iter().find(|evidence| evidence.trial == trial)?;
-        let folder = absolute(&plan.out.join(trial));
-        // A file of ours is gone with the run; a copy is kept.
-        let kept = folder.join("config.json");
-        let given = |config: &ConfigFile| {
-            if config.is_ours { kept.clone() } else { config.path.clone() }
-        };
-        let config = match of.purpose {
-            Purpose::Spec | Purpose::SpecInputHeldOpen => None,
-            Purpose::CheckInvalid | Purpose::WriteInvalid | Purpose::CheckSparse => Some(kept),
-            Purpose::CheckUnreachable => {
-                Some(plan.unreachable.as_ref().map_or(kept.clone(), given))
-            }
-            _ => plan.config.as_ref().map(given),
-        };
-        let catalog = folder.join(format!("{}.catalog.json", launch + 1));
-        let messages = folder.join(format!("{}.messages.jsonl", launch + 1));
-        let made = of.launches.get(launch)?;
-        let is_write = made.operation == Operation::Write;
-        let call = Call {
-            operation: made.operation,
-            config: config.as_deref().filter(|_| made.operation != Operation::Spec),
-            catalog: is_write.then_some(catalog.as_path()),
-            manner: &of.manner,
-        };
-        let condition = made.transcript.condition;
-        let messages = is_write.then_some(messages.as_path());
-        let line = plan.subject.shell_line(call, condition, messages);
-        Some(self.text(&line))
+    /// The session.
+    pub fn session(&self) -> &'a Session<'a> {
+        self.session
+    }
+
+    /// The evidence of a trial.
+    pub fn evidence(&self, trial: &str) -> Option<&'a Evidence> {
+        self.session.evidence.iter().find(|evidence| evidence.trial == trial)
+    }
+
+    /// Where that of a trial is kept.
+    pub fn folder(&self, trial: &str) -> PathBuf {
+        absolute(&self.session.plan.out.join(trial))
     }
 }
 
@@ -166,6 +149,11 @@ impl Places for Kept<'_> {
     fn place(&self, trial: &str, launch: usize) -> (String, Option<String>) {
         let folder = self.session.plan.out.join(trial);
         let file = folder.join(format!("{}.transcript.jsonl", launch + 1));
-        (file.display().to_string(), self.repeat(trial, launch))
+        // What is left of a generated case is no single launch, and shows in what has landed.
+        let repeat = match self.session.found.cases.contains_key(trial) {
+            true => Some(self.script_line(trial)),
+            false => self.line(trial, launch),
+        };
+        (file.display().to_string(), repeat)
     }
 }

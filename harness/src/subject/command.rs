@@ -96,13 +96,20 @@ impl Command {
         shell_words::join(self.words.iter().map(|word| word.to_string_lossy()))
     }
 
-    /// One shell line that makes a launch without us, `input` on its stdin.
+    /// One shell line that makes a launch without us, `input` on its stdin; what stands `before` the
+    /// command comes after the change to its folder.
     #[must_use]
-    pub fn shell_line(&self, call: Call, input: Option<&Path>) -> String {
-        self.in_manner(call.manner).line(&Self::arguments(call), &call.manner.env, input)
+    pub fn shell_line(&self, call: Call, input: Option<&Path>, before: &str) -> String {
+        let line = self.in_manner(call.manner);
+        let line = line.line(&Self::arguments(call), &call.manner.env, before);
+        let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
+        format!("{line} < {}", shell_words::quote(&input))
     }
 
-    fn line(&self, args: &[OsString], plain: &[(String, String)], input: Option<&Path>) -> String {
+    /// The shell line that calls it with these arguments, in the known environment; variables that
+    /// are named as secrets are left to the shell, but for those that are `plain`.
+    #[must_use]
+    pub fn line(&self, args: &[OsString], plain: &[(String, String)], before: &str) -> String {
         let mut words = vec!["env".to_owned(), "-i".to_owned()];
         let known = known_environment().into_iter().map(|(key, _)| key);
         let known = known.filter(|known| self.env.iter().all(|(key, _)| key != known));
@@ -118,13 +125,12 @@ impl Command {
         let program = self.words.first().map(|program| self.locate(program).into_os_string());
         let all = program.iter().chain(self.words.iter().skip(1)).chain(args);
         words.extend(all.map(|word| shell_words::quote(&word.to_string_lossy()).into_owned()));
-        let mut line = words.join(" ");
+        let mut line = format!("{before}{}", words.join(" "));
         if let Some(workdir) = &self.workdir {
             let workdir = std::path::absolute(workdir).unwrap_or_else(|_| workdir.clone());
             line = format!("cd {} && {line}", shell_words::quote(&workdir.to_string_lossy()));
         }
-        let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
-        format!("{line} < {}", shell_words::quote(&input))
+        line
     }
 }
 
@@ -163,7 +169,7 @@ mod tests {
         let manner = Manner { env, full_disk: true, ..Manner::default() };
         let call =
             Call { operation: Operation::Spec, config: None, catalog: None, manner: &manner };
-        let line = command.shell_line(call, None);
+        let line = command.shell_line(call, None, "");
         let variables = r#" MY_TOKEN="$MY_TOKEN" 'LC_ALL=C' 'LANG=C' 'OWN_KEY=plain' sh -c "#;
         assert!(line.contains(variables), "{line}");
         assert!(line.ends_with(&format!("'{BOUNDED}' /bin/it 'a b' spec < /dev/null")), "{line}");

@@ -132,8 +132,26 @@ impl Subject {
     #[must_use]
     pub fn shell_line(&self, call: Call, condition: Condition, input: Option<&Path>) -> String {
         match self {
-            Self::Command(command) => command.shell_line(call, input),
-            Self::Image(image) => image.shell_line(call, condition, input),
+            Self::Command(command) => command.shell_line(call, input, ""),
+            Self::Image(image) => image.shell_line(call, condition, input, None),
+        }
+    }
+
+    /// The same where it is to be killed: a line that becomes the subject's own process, and one
+    /// that kills what the shell has started as `$pid`.
+    #[must_use]
+    pub fn shell_line_to_kill(&self, call: Call, input: &Path) -> (String, String) {
+        match self {
+            Self::Command(command) => {
+                // With a group of its own, what it has started dies with it.
+                let line = command.shell_line(call, Some(input), "exec $(command -v setsid) ");
+                (line, "kill -9 \"-$pid\" 2>/dev/null || kill -9 \"$pid\"".to_owned())
+            }
+            Self::Image(image) => {
+                let name = "touchdown-repeat";
+                let line = image.shell_line(call, Condition::Usual, Some(input), Some(name));
+                (format!("exec {line}"), format!("docker kill {name}"))
+            }
         }
     }
 

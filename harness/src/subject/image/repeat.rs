@@ -3,19 +3,29 @@
 use std::path::Path;
 
 use super::call::{CATALOG, CONFIG, arguments, place};
-use super::{ELSEWHERE, Image, Io, PLATFORM_USER};
+use super::{ELSEWHERE, Image, Io, PLATFORM_USER, TOOL};
 use crate::subject::Call;
 use crate::subject::command::names_secret;
 use crate::transcript::Condition;
 
 impl Image {
-    /// One shell line that makes a launch without us. Config and catalog are the files of the call.
+    /// One shell line that makes a launch without us, in a container of this name. Config and
+    /// catalog are the files of the call.
     #[must_use]
-    pub fn shell_line(&self, call: Call, condition: Condition, input: Option<&Path>) -> String {
+    pub fn shell_line(
+        &self,
+        call: Call,
+        condition: Condition,
+        input: Option<&Path>,
+        name: Option<&str>,
+    ) -> String {
         let way = self.way();
         let place = place(call.operation);
         let mut words: Vec<String> = ["docker", "run", "--rm", "-i"].map(str::to_owned).into();
         let mut push = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
+        if let Some(name) = name {
+            push(&["--name", name]);
+        }
         if condition.is_elsewhere() {
             push(&["-w", ELSEWHERE]);
         } else if !way.own_workdir {
@@ -29,8 +39,8 @@ impl Image {
                 push(&["-v", &format!("{}:{place}/{name}:ro", file.display())]);
             }
         }
-        for (nth, volume) in self.settings.volumes.iter().enumerate() {
-            push(&["-v", &format!("touchdown-repeat-{nth}:{}", volume.folder)]);
+        for volume in self.volumes_to_repeat() {
+            push(&["-v", &volume]);
         }
         for (folder, size) in &self.settings.tmpfs {
             push(&["--tmpfs", &format!("{folder}:size={size},mode=1777")]);
@@ -66,5 +76,35 @@ impl Image {
         }
         let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
         format!("{} < {}", shell_words::join(words), shell_words::quote(&input))
+    }
+    /// The shell line that runs a tool of this image without us, such as a read-back: its words, and
+    /// the files of this machine that it finds at `/…/1`, `/…/2`.
+    #[must_use]
+    pub fn tool_line(&self, words: &[String], files: &[&Path]) -> String {
+        let mut line: Vec<String> = ["docker", "run", "--rm"].map(str::to_owned).into();
+        let mut push = |flag: &str, value: &str| line.extend([flag.to_owned(), value.to_owned()]);
+        for (nth, file) in files.iter().enumerate() {
+            push("-v", &format!("{}:{TOOL}/{}:ro", file.display(), nth + 1));
+        }
+        for volume in self.volumes_to_repeat() {
+            push("-v", &volume);
+        }
+        if let Some(network) = &self.settings.network {
+            push("--network", network);
+        }
+        for (key, value) in &self.settings.env {
+            // Without a value, docker takes the shell's.
+            let variable = format!("{key}={value}");
+            push("-e", if names_secret(key) { key } else { &variable });
+        }
+        push("--entrypoint", words.first().map_or("", String::as_str));
+        line.push(self.info.name.clone());
+        line.extend(words.iter().skip(1).cloned());
+        shell_words::join(line)
+    }
+
+    fn volumes_to_repeat(&self) -> Vec<String> {
+        let volumes = self.settings.volumes.iter().enumerate();
+        volumes.map(|(nth, volume)| format!("touchdown-repeat-{nth}:{}", volume.folder)).collect()
     }
 }

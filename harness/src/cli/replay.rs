@@ -1,0 +1,66 @@
+//! `touchdown replay CASE…`.
+
+use std::path::PathBuf;
+
+use super::Exit;
+use super::drive::{self, Chosen, drive};
+use crate::checks;
+use crate::config::{Generation, PlanError, Selection};
+use crate::evidence::Purpose;
+use crate::report::replayed::{Replayed, write};
+use crate::scenario::{Scenario, load};
+
+const EXAMPLES: &str = "\
+Examples:
+  touchdown replay touchdown-out/generated-data-lost --reference
+  touchdown replay regressions/* --command \"python main.py\" \\
+      --config secrets/config.json --readback \"python read.py\"";
+
+/// Flags.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Folders of cases: what --save-regressions has saved, or the evidence of a generated case
+    #[arg(required = true, value_name = "CASE")]
+    cases: Vec<PathBuf>,
+    #[command(flatten)]
+    drive: drive::Args,
+}
+
+/// Runs saved cases, and says of each whether it is fixed.
+pub fn run(args: &Args) -> Exit {
+    let scenarios = match load::saved(&args.cases) {
+        Ok(scenarios) => scenarios,
+        Err(error) => {
+            let what = "(a case is a folder with scenario.json, or with case/scenario.json)";
+            super::complain(format!("{error}\n{what}"));
+            return Exit::Usage;
+        }
+    };
+    let saved: Vec<_> = scenarios.iter().map(|one| (one.id.clone(), one.failed.clone())).collect();
+    let chosen = selection(&scenarios).map(|selection| {
+        let (is_brought, seed, generation) = (true, 0, Generation::default());
+        Chosen { scenarios, is_brought, selection, seed, generation }
+    });
+    let report = match drive(&args.drive, chosen) {
+        Ok(report) => report,
+        Err(exit) => return exit,
+    };
+    let cases: Vec<_> =
+        saved.iter().map(|(id, failed)| Replayed::of(&report, id, failed)).collect();
+    // A reader that has gone away is no error of ours.
+    let _ = write(&report, &cases, &mut anstream::stdout());
+    match drive::end(&args.drive, &report) {
+        Exit::Conformant if cases.iter().any(Replayed::fails) => Exit::Broken,
+        Exit::Conformant if !cases.iter().all(Replayed::is_fixed) => Exit::Nothing,
+        exit => exit,
+    }
+}
+
+/// All checks that look at syncs.
+fn selection(scenarios: &[Scenario]) -> Result<Selection, PlanError> {
+    let syncs = [Purpose::Write, Purpose::WriteBroken];
+    let checks = checks::all().filter(|check| check.on.iter().any(|on| syncs.contains(on)));
+    let checks: Vec<_> = checks.map(|check| check.id.to_owned()).collect();
+    Selection::new(&checks, &[], scenarios)
+}
