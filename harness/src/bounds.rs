@@ -14,7 +14,8 @@
 //!
 //! A sync that was broken off has not succeeded, whatever its exit code. Equal rows add up, each
 //! generation for itself. In `append_dedup` the model's rows have to be there, once each, as soon
-//! as a sync has succeeded after the broken ones; unless one of them was never sent again.
+//! as a sync has succeeded after the broken ones; unless one of them was never sent again. A row
+//! that was deleted may be there, marked as such.
 //!
 //! Rows are known by a hash: what is sent is there already, and is not kept once more. The few that
 //! break their bounds are looked up again.
@@ -80,10 +81,9 @@ struct Share {
 
 impl Bound {
     /// One of a single generation.
-    fn of(times: u32, due: Option<Due>) -> Self {
+    fn between(least: u32, most: u32, due: Option<Due>) -> Self {
         let launch = due.map_or(0, Due::launch);
-        let share = Share { generation: 0, least: times, most: times, due, launch };
-        Self { shares: vec![share] }
+        Self { shares: vec![Share { generation: 0, least, most, due, launch }] }
     }
 
     fn least(&self) -> u32 {
@@ -255,11 +255,13 @@ impl<'a> Bounds<'a> {
         for (row, _) in expected.rows() {
             let Ok(print) = compare::fingerprint(&row, &self.types) else { continue };
             let due = dues.get(&print).copied().flatten();
-            self.rows.insert(print, Bound::of(1, due));
+            self.rows.insert(print, Bound::between(1, 1, due));
         }
         for gone in &expected.gone {
             if let Ok(print) = compare::fingerprint(gone.data, &self.types) {
-                self.rows.entry(print).or_insert_with(|| Bound::of(0, None));
+                // A soft delete keeps the row, marked as deleted.
+                let most = u32::from(gone.is_marked());
+                self.rows.entry(print).or_insert_with(|| Bound::between(0, most, None));
             }
         }
         true

@@ -145,7 +145,7 @@ pub struct Generated {
     pub exercised: BTreeMap<String, usize>,
     /// Those that failed, made small: one for checks that fail together.
     pub small: Vec<Small>,
-    /// Checks that failed in them, and in other scenarios, which tell it.
+    /// Checks that failed in them, too, along with others that are told in full.
     pub also: BTreeSet<String>,
     /// Checks that failed in many cases at once, and not again when those were sent once more.
     pub unrepeated: BTreeSet<String>,

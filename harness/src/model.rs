@@ -86,6 +86,14 @@ pub struct Gone<'a> {
     pub reason: Reason,
 }
 
+impl Gone<'_> {
+    /// Whether it may be there all the same: a soft delete keeps the row, marked as deleted.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.reason == Reason::Deleted && is_delete(&json::read(self.data).unwrap_or(Value::Null))
+    }
+}
+
 impl<'a> Part<'a> {
     /// What its rows have in common, without making them: all but the fields of a recipe's rows.
     #[must_use]

@@ -334,7 +334,7 @@ impl Session<'_> {
         self.explain_gaps(&mut judged, trouble.as_ref());
         let passed = checks::all().filter(|check| self.found.passed.contains(check.id));
         let passed = passed.map(|check| judging::row(check, GENERATED, Outcome::Passed, None));
-        judged.rows.extend(passed.chain(self.found.unrepeated.clone()));
+        judged.rows.extend(passed.chain(self.found.rows.clone()));
         let trouble = trouble.or_else(|| {
             let inventory = self.facts.residue.as_ref().and_then(|left| left.as_ref().err());
             let inventory = inventory.map(|why| format!("the inventory: {why}"));

@@ -103,7 +103,7 @@ impl Bench {
 
     /// `touchdown run` with the config and these further arguments.
     pub fn run(&self, args: &[&str]) -> Ended {
-        let fixed = ["run", "--config", "config.json"];
+        let fixed = ["run", "--no-generate", "--config", "config.json"];
         self.touchdown(&[&fixed, args].concat())
     }
 

@@ -40,7 +40,7 @@ fn run(args: &[&str]) -> Ended {
             .file(&format!("own/{name}/1.catalog.json"), &catalog)
             .file(&format!("own/{name}/1.messages.jsonl"), &messages.join("\n"));
     }
-    let fixed = ["run", "--reference", "--scenarios", "own", "--strict"];
+    let fixed = ["run", "--no-generate", "--reference", "--scenarios", "own", "--strict"];
     bench.touchdown(&[&fixed[..], args].concat())
 }
 

@@ -7,6 +7,7 @@
     reason = "clippy's allowance ends at #[test]; the helpers of a test panic as tests do"
 )]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -99,10 +100,131 @@ fn a_small_case_is_saved_and_run_again() {
         let own = |row: &&Value| row["scenario"] == "regression-data-altered";
         rows.filter(|row| own(row) && row["check"] == "data-altered").cloned().collect()
     };
-    for (fault, code, outcome) in [("array-nulls-dropped", 1, "failed"), ("", 0, "passed")] {
+    let replay =
+        ["replay", "saved/regression-data-altered", "touchdown-out/generated-data-altered"];
+    for (fault, code, outcome, told) in
+        [("array-nulls-dropped", 1, "failed", "still failing"), ("", 0, "passed", "fixed")]
+    {
         let (ended, report, printed) = run_with(folder.path(), 0, 5, fault, &save);
         assert_eq!(ended, code, "{printed}");
         let rows = rows(&report);
         assert!(rows.len() == 1 && rows[0]["outcome"] == outcome, "{rows:?}");
+        let variable = format!("FAULT={fault}");
+        let args = [&replay[..2], &["--reference", "--env", &variable]].concat();
+        let (ended, printed) = touchdown(folder.path(), &args);
+        assert_eq!(ended, code, "{printed}");
+        let line = format!("{told}  regression-data-altered");
+        assert!(printed.contains(&line), "{printed}");
     }
+    // The same case twice would be one case with twice the rows.
+    run_with(folder.path(), 100, 5, "array-nulls-dropped", &[]);
+    let (ended, printed) = touchdown(folder.path(), &[&replay[..], &["--reference"]].concat());
+    assert_eq!(ended, 2, "{printed}");
+    assert!(printed.contains("both have a stream"), "{printed}");
+    let (ended, printed) = touchdown(folder.path(), &[&replay[..1], &["saved"]].concat());
+    assert_eq!(ended, 2, "{printed}");
+    assert!(printed.contains("saved: it holds no scenario.json"), "{printed}");
+}
+
+#[test]
+fn a_small_case_is_repeated_by_a_shell_alone() {
+    // What is altered shows in what has landed.
+    let folder = tempfile::tempdir().unwrap();
+    let (_, report, printed) = run(folder.path(), 100, 5, "array-nulls-dropped");
+    let repeated = |check: &str| {
+        let script = format!("touchdown-out/generated-{check}/repeat.sh");
+        let line = printed.lines().find_map(|line| line.trim().strip_prefix("repeat    sh "));
+        assert!(line.unwrap().ends_with(&script), "{printed}");
+        let output = Command::new("sh").arg(script).current_dir(folder.path()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(report["generated"]["small"].as_array().unwrap().len(), 1, "{report}");
+    for _ in 0..2 {
+        let shown = repeated("data-altered");
+        let (_, landed) = shown.split_once("== landed\n").unwrap();
+        let (landed, expected) = landed.split_once("== expected\n").unwrap();
+        assert_eq!((landed.lines().count(), expected.lines().count()), (1, 1), "{shown}");
+        assert!(expected.contains("null") && !landed.contains("null"), "{shown}");
+    }
+
+    // What a kill brings out is brought out by a kill.
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, printed) = run(folder.path(), 100, 5, "restart-cleans-up");
+    assert_eq!(code, 1, "{printed}");
+    let line = printed.lines().find_map(|line| line.trim().strip_prefix("repeat    ")).unwrap();
+    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains(", killed a") && shown.contains("\n== launch 2 of 2\n"), "{shown}");
+    let (before, landed) = shown.split_once("== landed\n").unwrap();
+    let acknowledged = before.lines().filter(|line| line.contains("\"STATE\"")).count();
+    assert!(acknowledged > 0 && landed.lines().count() < 2, "{shown}");
+}
+
+/// A destination that is the reference, but for what a script does before: `$last` is the catalog
+/// of a write.
+fn wrapped(folder: &Path, before: &str) -> Vec<String> {
+    let own = env!("CARGO_BIN_EXE_tested-touchdown");
+    let script =
+        format!("#!/bin/sh\nfor last; do :; done\n{before}\nexec {own} reference \"$@\"\n");
+    let wrapped = folder.join("wrapped.sh");
+    std::fs::write(&wrapped, script).unwrap();
+    std::fs::set_permissions(&wrapped, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = folder.join("db.sqlite");
+    let config = serde_json::json!({"path": path, "passphrase": "open sesame"}).to_string();
+    std::fs::write(folder.join("config.json"), config).unwrap();
+    let fixed = ["run", "--command", "./wrapped.sh", "--config", "config.json", "--no-fixed"];
+    let fixed = fixed.map(str::to_owned).into_iter();
+    fixed.chain(["--strict".to_owned(), "--readback-once".to_owned()]).collect()
+}
+
+fn touchdown<A: AsRef<std::ffi::OsStr>>(folder: &Path, args: &[A]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tested-touchdown"))
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].map(|told| String::from_utf8(told).unwrap());
+    (output.status.code().unwrap(), told.concat())
+}
+
+/// Runs what is wrapped, by a read-back and with further flags.
+fn run_wrapped(folder: &Path, before: &str, readback: &str, more: &[&str]) -> (i32, String) {
+    let mut args = wrapped(folder, before);
+    args.push(readback.replace("TOUCHDOWN", env!("CARGO_BIN_EXE_tested-touchdown")));
+    args.extend(more.iter().map(ToString::to_string));
+    touchdown(folder, &args)
+}
+
+const READ: &str = "TOUCHDOWN reference read";
+
+#[test]
+fn one_case_that_fails_as_a_whole_hides_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let refuse = "grep -q '\"camelCase_' \"$last\" && exit 1";
+    let fault = ["--env", "FAULT=array-nulls-dropped", "--seed", "5", "-j", "2"];
+    let (code, told) = run_wrapped(folder.path(), refuse, READ, &fault);
+    assert_eq!(code, 1, "{told}");
+    for check in ["check-passes-write-fails", "data-altered"] {
+        assert!(told.contains(&format!("\n{check}  ")), "{check}: {told}");
+        assert!(told.contains(&format!("  {check}: made small")), "{check}: {told}");
+    }
+}
+
+#[test]
+fn rows_that_cannot_be_read_back_are_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, told) = run_wrapped(folder.path(), "", "sh -c 'exit 3'", &["--seed", "5"]);
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("The read-back does not work") && told.contains("not settled"), "{told}");
+}
+
+#[test]
+fn what_failed_before_the_subject_was_gone_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = "echo >> count; [ $(wc -l < count) -lt 12 ] || rm wrapped.sh";
+    let more = ["--env", "FAULT=array-nulls-dropped", "--seed", "5"];
+    let (code, told) = run_wrapped(folder.path(), gone, READ, &more);
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("FAILED  data-altered"), "{told}");
+    assert!(told.contains("no such command"), "{told}");
 }

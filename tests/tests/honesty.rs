@@ -20,7 +20,7 @@ use serde_json::Value;
 
 /// Runs touchdown over its reference destination, with a JSON report.
 fn reference(bench: &Bench, more: &[&str]) -> Ended {
-    let fixed = ["run", "--reference", "--report-json", "report.json"];
+    let fixed = ["run", "--no-generate", "--reference", "--report-json", "report.json"];
     bench.touchdown(&[&fixed, more].concat())
 }
 

@@ -370,7 +370,18 @@ fn an_engine_that_goes_away(io: &str) {
     let proxy = Proxy::open(bench.path("proxy.sock"));
     let engine = address(&proxy.path);
     let image = with_shell();
-    let args = ["run", "--image", &image, "--engine", &engine, "--scenarios", "own", "--io", io];
+    let args = [
+        "run",
+        "--image",
+        &image,
+        "--engine",
+        &engine,
+        "--scenarios",
+        "own",
+        "--io",
+        io,
+        "--no-generate",
+    ];
     let mut child = start(&bench, &mut touchdown(&args));
     let process = child.id();
     let deadline = Instant::now() + LONGEST;

@@ -51,7 +51,16 @@ impl Run {
         fs::create_dir(bench.path("tmp")).unwrap();
         let [out, err] = ["stdout", "stderr"].map(|name| File::create(bench.path(name)).unwrap());
         let mut command = Command::new(TOUCHDOWN);
-        command.args(["run", "--image", &with_shell(), "--io", io, "--scenarios", "own"]);
+        command.args([
+            "run",
+            "--no-generate",
+            "--image",
+            &with_shell(),
+            "--io",
+            io,
+            "--scenarios",
+            "own",
+        ]);
         command.env("TMPDIR", bench.path("tmp")).current_dir(bench.folder.path());
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
         let run = Self { bench, child };

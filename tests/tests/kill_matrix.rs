@@ -57,7 +57,7 @@ struct Run {
 fn run(fault: Option<&str>, folder: &Path) -> Run {
     let report = folder.join(format!("{}.json", fault.unwrap_or("none")));
     let mut command = Command::new(env!("CARGO_BIN_EXE_tested-touchdown"));
-    command.args(["run", "--reference", "--strict"]);
+    command.args(["run", "--no-generate", "--reference", "--strict"]);
     command
         .arg("--report-json")
         .arg(&report)

@@ -48,6 +48,7 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
 /// What is sent: 2 GiB of records.
 pub fn recipe() -> Bulk {
     Bulk {
+        before: 0,
         stream: Descriptor {
             name: "bulk_customers".into(),
             namespace: Some("touchdown_20260101_000000".into()),

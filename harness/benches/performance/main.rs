@@ -2,17 +2,21 @@
 //! and seconds measured at another time mean little.
 //!
 //! ```text
-//! cargo bench -p touchdown                          all five
+//! cargo bench -p touchdown                          all but the last
 //! cargo bench -p touchdown -- feeding memory        some of them
 //! cargo bench -p touchdown -- --enforce             exit code 1 if a target is missed
+//! cargo bench -p touchdown -- faults                the last: half an hour and more
 //! ```
 //!
 //! [`feeding`] is held against a plain pipe, [`write`] against `cat` into the same destination,
-//! [`memory`] against a hundredth of the input, [`scenarios`] against the clock, [`images`] against
-//! `docker run` and the engine's own time. The destinations that cost nothing themselves are this
+//! [`memory`] against a hundredth of the input, [`scenarios`] and [`generated`] against the clock,
+//! [`images`] against `docker run` and the engine's own time, and [`faults`] against what a reader
+//! would put up with. The destinations that cost nothing themselves are this
 //! program again, see [`sink`].
 
+mod faults;
 mod feeding;
+mod generated;
 mod images;
 mod measure;
 mod memory;
@@ -28,13 +32,17 @@ use measure::Row;
 
 type Benchmark = fn() -> anyhow::Result<Vec<Row>>;
 
-const ALL: [(&str, Benchmark); 5] = [
+const ALL: [(&str, Benchmark); 7] = [
     ("feeding", feeding::run),
     ("write", write::run),
     ("memory", memory::run),
     ("scenarios", scenarios::run),
     ("images", images::run),
+    ("generated", generated::run),
+    (LONG, faults::run),
 ];
+/// Run by its name alone.
+const LONG: &str = "faults";
 
 fn main() -> anyhow::Result<ExitCode> {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
@@ -52,7 +60,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut missed = 0;
     println!("{:<9}  {:<52}  {:>13}  target", "", "", "measured");
     for (name, run) in ALL {
-        if !args.is_empty() && !args.iter().any(|arg| arg == name) {
+        if !(args.is_empty() && name != LONG || args.iter().any(|arg| arg == name)) {
             continue;
         }
         for row in run()? {

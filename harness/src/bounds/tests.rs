@@ -148,6 +148,7 @@ fn what_was_never_written_cannot_be_there() {
 #[test]
 fn a_recipe_is_due_up_to_its_last_acknowledged_state() {
     let bulk = |skip: u64| Bulk {
+        before: 0,
         stream: stream(),
         records: 9,
         state_every: 3,
@@ -357,4 +358,20 @@ fn a_row_in_another_form_may_look_like_another_row() {
     assert_eq!(breaches(&launches, &[plain, more]), []);
     assert!(matches!(breaches(&launches, &[plain])[..], [Breach::Missing { .. }]));
     assert!(matches!(breaches(&launches, &[plain, plain, plain])[..], [Breach::Surplus { .. }]));
+}
+
+#[test]
+fn a_deleted_row_may_stay_marked_as_such() {
+    let row = |deleted: &str| format!(r#"{{"id":1,"_ab_cdc_deleted_at":{deleted}}}"#);
+    let (kept, gone) = (row("null"), row("\"2026-01-15T08:30:00Z\""));
+    let sync = |row: &str, end: &str| {
+        write(&format!("@ a append_dedup\n< {}\n{end}", record_of("a", row)))
+    };
+    let launches = || [sync(&kept, KILLED), sync(&kept, ""), sync(&gone, "")];
+    assert_eq!(breaches(&launches(), &[]), []);
+    assert_eq!(breaches(&launches(), &[&gone]), []);
+    let twice = Breach::Surplus { row: gone.clone(), most: 1, found: 2 };
+    assert_eq!(breaches(&launches(), &[&gone, &gone]), [twice]);
+    let ignored = Breach::Surplus { row: kept.clone(), most: 0, found: 1 };
+    assert_eq!(breaches(&launches(), &[&kept]), [ignored]);
 }

@@ -1,10 +1,13 @@
 //! A case: a generated scenario by its meaning, which is what is made smaller when it fails.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::kinds::Kind;
 use crate::protocol::catalog::SyncMode;
 use crate::protocol::message::Descriptor;
+use crate::scenario::Pace;
 
 /// A generated scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +112,8 @@ pub struct Sync {
     pub refreshed: Vec<bool>,
     /// How it ends.
     pub ending: Ending,
+    /// How slowly its input trickles in, up to the first thing that is large.
+    pub pace: Option<Pace>,
 }
 
 /// One thing that is sent.
@@ -187,19 +192,50 @@ impl Event {
 }
 
 impl Case {
+    /// Whether it has records beyond number.
+    #[must_use]
+    pub fn has_many(&self) -> bool {
+        let mut events = self.syncs.iter().flat_map(|sync| &sync.events);
+        events.any(|event| matches!(event, Event::Many { .. }))
+    }
+
     /// Whether one of its syncs need not succeed.
     #[must_use]
     pub fn breaks(&self) -> bool {
         self.syncs.iter().any(|sync| sync.ending != Ending::Success)
     }
 
-    /// The same with this before the names of its streams, to tell them from those of others.
+    /// The same with this after the names of its streams, to tell them from those of others.
     #[must_use]
-    pub fn named(mut self, before: &str) -> Self {
+    pub fn named(mut self, after: &str) -> Self {
         for stream in &mut self.streams {
-            stream.name = format!("{before}_{}", stream.name);
+            stream.name = format!("{}_{after}", stream.name);
         }
         self
+    }
+
+    /// Has rows go where a platform says so: in each sync of an overwrite, and in none that goes on
+    /// with one that did not succeed.
+    pub fn settle_refreshes(&mut self) {
+        let mut goes_on = false;
+        for sync in &mut self.syncs {
+            for (refreshed, stream) in sync.refreshed.iter_mut().zip(&self.streams) {
+                *refreshed = !goes_on && (*refreshed || stream.mode == Mode::Overwrite);
+            }
+            goes_on = sync.ending != Ending::Success;
+        }
+    }
+
+    /// Whether it is one that a platform could send; what is made smaller need not be.
+    #[must_use]
+    pub fn is_legal(&self) -> bool {
+        let mut seen = HashSet::new();
+        let mut settled = self.clone();
+        settled.settle_refreshes();
+        let succeeds = |sync: &Sync| sync.ending == Ending::Success;
+        settled == *self
+            && self.streams.iter().all(|stream| seen.insert(stream.descriptor()))
+            && self.syncs.last().is_some_and(succeeds)
     }
 
     /// Both in one: the streams of the other after its own, what is sent by turns.
@@ -211,10 +247,22 @@ impl Case {
             ours.refreshed.extend(&theirs.refreshed);
             let (mut before, mut after) = ours.split();
             let (their_before, their_after) = theirs.clone().split();
+            let (own, others) = (states(&before), states(&their_before));
             before = by_turns(before, their_before, first);
             after = by_turns(after, their_after, first);
-            if let Ending::KilledBefore { at, .. } = &mut ours.ending {
-                *at = before.len();
+            match (&mut ours.ending, theirs.ending) {
+                // At the same part of all states.
+                (Ending::KilledAtState(at), _) if own > 0 => {
+                    *at = u32::try_from((u64::from(*at) * (own + others)).div_ceil(own))
+                        .unwrap_or(*at);
+                }
+                // One without states is killed at a record, and the others decide.
+                (_, Ending::KilledAtState(at)) => {
+                    ours.ending = Ending::KilledAtState(at);
+                    before.append(&mut after);
+                }
+                (Ending::KilledBefore { at, .. }, _) => *at = before.len(),
+                _ => {}
             }
             ours.events = before;
             ours.events.append(&mut after);
@@ -234,6 +282,19 @@ impl Sync {
         let after = events.split_off(at);
         (events, after)
     }
+}
+
+/// How many states these are.
+#[must_use]
+pub fn states(events: &[Event]) -> u64 {
+    let count = |event: &Event| match event {
+        Event::State { .. } => 1,
+        Event::Many { count, state_every, .. } => {
+            u64::from(count.checked_div(*state_every).unwrap_or(0))
+        }
+        Event::Row(_) => 0,
+    };
+    events.iter().map(count).sum()
 }
 
 /// What is sent of two cases, by turns; the streams of the second are numbered from here.

@@ -1,8 +1,8 @@
 //! What generated cases exercised: how often each feature, and which never.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::case::{Case, Ending, Event, Key, Mode};
+use super::case::{Case, Ending, Event, Key, Mode, Row};
 use super::kinds::Kind;
 use super::strategy::Offer;
 
@@ -26,17 +26,20 @@ impl Coverage {
         if offer.modes.iter().any(|mode| mode.is_keyed()) {
             all.extend(KEYS.map(str::to_owned));
         }
+        if offer.modes.contains(&Mode::DedupDeletes) {
+            all.push(DELETES.to_owned());
+        }
         if offer.refreshes {
-            all.push("refresh".to_owned());
+            all.extend(["refresh", "a refresh that is broken off"].map(str::to_owned));
         }
         if offer.namespaces {
-            all.push("namespace".to_owned());
+            all.extend(["namespace", NAMESAKES].map(str::to_owned));
         }
         Self { cases: 0, counts: all.into_iter().map(|name| (name, 0)).collect() }
     }
 
-    /// Counts a case.
-    pub fn add(&mut self, case: &Case) {
+    /// Counts a case whose syncs ended like this.
+    pub fn add(&mut self, case: &Case, endings: &[Ending]) {
         self.cases += 1;
         let mut features: Vec<String> = Vec::new();
         for stream in &case.streams {
@@ -56,7 +59,13 @@ impl Coverage {
         let mut rows = Vec::new();
         let (mut states, mut many) = (0, 0);
         for (nth, sync) in case.syncs.iter().enumerate() {
-            features.push(ENDINGS[ending(sync.ending)].to_owned());
+            let ended = endings.get(nth).copied().unwrap_or(sync.ending);
+            features.push(ENDINGS[ending(ended)].to_owned());
+            let is_gated = matches!(ended, Ending::KilledBefore { gated: true, .. });
+            features.extend(is_gated.then(|| GATED.to_owned()));
+            let mut refreshed = sync.refreshed.iter();
+            let is_broken = ended != Ending::Success && refreshed.any(|refreshed| *refreshed);
+            features.extend(is_broken.then(|| "a refresh that is broken off".to_owned()));
             let mut refreshes = sync.refreshed.iter().zip(&case.streams);
             let has_refresh = nth > 0
                 && refreshes
@@ -75,6 +84,11 @@ impl Coverage {
             (states == 0, "states: none"),
             (states > 0 && case.global, "states: GLOBAL"),
             (states > 0 && !case.global, "states: STREAM"),
+            (case.syncs.iter().any(|sync| sync.pace.is_some()), "slow input"),
+            (rows.iter().any(|row| row.deleted), DELETES),
+            (rows.iter().any(|row| case.is_long(row)), "a long text"),
+            (is_late(&rows), "a late record"),
+            (has_namesakes(case), NAMESAKES),
             (many > 0, "many records"),
             (many == 0 && rows.is_empty(), "no records"),
             (case.syncs.len() > 1, "several syncs"),
@@ -99,7 +113,28 @@ impl Coverage {
 
 const KEYS: [&str; 2] = ["a text as a key", "a key within an object"];
 
-const FEATURES: [&str; 8] = [
+const GATED: &str = "a kill after all acknowledgements";
+const DELETES: &str = "a delete";
+const NAMESAKES: &str = "one name in two namespaces";
+
+/// Whether a record comes after a newer one of its row.
+fn is_late(rows: &[&Row]) -> bool {
+    let newer = |late: &Row, earlier: &&Row| {
+        (earlier.stream, earlier.id) == (late.stream, late.id) && earlier.version > late.version
+    };
+    rows.iter().enumerate().any(|(nth, row)| rows[..nth].iter().any(|one| newer(row, one)))
+}
+
+fn has_namesakes(case: &Case) -> bool {
+    let names: HashSet<&str> = case.streams.iter().map(|stream| stream.name.as_str()).collect();
+    names.len() < case.streams.len()
+}
+
+const FEATURES: [&str; 12] = [
+    GATED,
+    "a long text",
+    "a late record",
+    "slow input",
     "many records",
     "no records",
     "several syncs",

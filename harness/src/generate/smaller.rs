@@ -25,7 +25,8 @@ type Fails<'a> = &'a mut dyn FnMut(&Case) -> bool;
 fn attempt(best: &mut Case, change: impl FnOnce(&mut Case), still_fails: Fails) -> bool {
     let mut smaller = best.clone();
     change(&mut smaller);
-    let is_smaller = smaller != *best && still_fails(&smaller);
+    smaller.settle_refreshes();
+    let is_smaller = smaller != *best && smaller.is_legal() && still_fails(&smaller);
     if is_smaller {
         *best = smaller;
     }
@@ -122,6 +123,7 @@ fn simpler(best: &mut Case, still_fails: Fails) {
     attempt(best, |case| case.global = false, still_fails);
     for nth in 0..best.syncs.len() {
         attempt(best, |case| case.syncs[nth].ending = Ending::Success, still_fails);
+        attempt(best, |case| case.syncs[nth].pace = None, still_fails);
         attempt(best, |case| case.syncs[nth].refreshed.fill(false), still_fails);
     }
     for nth in 0..best.streams.len() {
@@ -168,7 +170,7 @@ fn places(case: &Case, like: impl Fn(&Event) -> bool) -> Vec<(usize, usize)> {
 
 impl Case {
     /// How much is sent, in all syncs.
-    fn events(&self) -> usize {
+    pub(super) fn events(&self) -> usize {
         self.syncs.iter().map(|sync| sync.events.len()).sum()
     }
 

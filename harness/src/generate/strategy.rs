@@ -10,8 +10,9 @@ use proptest::num::u32::ANY;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::case::{CODES, Case, Ending, Event, Field, Key, Mode, Row, Stream, Sync};
+use super::case::{CODES, Case, Ending, Event, Field, Key, Mode, Row, Stream, Sync, states};
 use super::kinds::Kind;
+use crate::scenario::Pace;
 
 /// What a connector offers.
 #[derive(Debug, Clone)]
@@ -36,16 +37,16 @@ pub fn batch(offer: &Offer, seed: u64, nth: u64, size: usize) -> Vec<Case> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
-    cases(offer.clone(), size)
+    cases(offer.clone(), nth, size)
         .new_tree(&mut runner)
         .map_or_else(|_| Vec::new(), |tree| tree.current())
 }
 
-/// So many cases that can be one launch each sync.
-pub fn cases(offer: Offer, size: usize) -> impl Strategy<Value = Vec<Case>> {
+/// So many cases that can be one launch each sync; what is rare and matters is in every few of them.
+pub fn cases(offer: Offer, nth: u64, size: usize) -> impl Strategy<Value = Vec<Case>> {
     let numbers = (vec(ANY, 16), vec(vec(ANY, NUMBERS), size));
     numbers.prop_map(move |(frame, cases)| {
-        let frame = Frame::read(&mut Numbers::of(frame));
+        let frame = Frame::read(&offer, nth, &mut Numbers::of(frame));
         let read = |(nth, numbers)| frame.case(&offer, nth, &mut Numbers::of(numbers));
         cases.into_iter().enumerate().map(read).collect()
     })
@@ -79,6 +80,7 @@ impl Numbers {
 struct Frame {
     global: bool,
     endings: Vec<End>,
+    paces: Vec<Option<Pace>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -89,44 +91,103 @@ enum End {
     KilledAtState,
 }
 
-const NAMES: [&str; 9] =
-    ["users", "Orders", "select", "with space", "naïve", "dash-ed", "_under", "camelCase", "2nd"];
-const FIELDS: [&str; 9] =
-    ["word", "Word2", "order", "_id", "with space", "naïve", "camelCase", "dot.ted", "2nd"];
-const NAMESPACES: [&str; 3] = ["public", "Other", "two words"];
-/// How many records, around the sizes of common batches.
-const MANY: [u32; 9] = [100, 500, 999, 1000, 1001, 2000, 2500, 10_000, 10_001];
+/// Of five launches, those in which syncs are broken off.
+const BROKEN: [u64; 2] = [1, 3];
+/// Pieces that cut lines and characters; and pauses that are felt.
+const PACES: [Pace; 3] = [
+    Pace { bytes: 331, pause_ms: 1 },
+    Pace { bytes: 1777, pause_ms: 5 },
+    Pace { bytes: 16_384, pause_ms: 60 },
+];
+const NAMES: [&str; 13] = [
+    "users",
+    "Orders",
+    "select",
+    "with space",
+    "naïve",
+    "dash-ed",
+    "_under",
+    "camelCase",
+    "2nd",
+    "dot.ted",
+    "it's",
+    "quo\"ted",
+    "日本語🦀",
+];
+/// It is rare: names that are cut are one, and then nothing else can be told of their streams.
+const LONG_NAME: &str = "a_name_that_is_longer_than_many_databases_allow_an_identifier_to_be_which_is_sixty_three_bytes";
+const FIELDS: [&str; 13] = [
+    "word",
+    "Word2",
+    "order",
+    "_id",
+    "with space",
+    "naïve",
+    "camelCase",
+    "dot.ted",
+    "2nd",
+    "it's",
+    "quo\"ted",
+    "日本語🦀",
+    "a_field_that_is_longer_than_many_databases_allow_an_identifier_to_be_which_is_sixty_three_bytes",
+];
+const NAMESPACES: [&str; 4] = ["public", "Other", "two words", "da-sh.ed"];
+/// How many records, around the sizes of common batches; most of them cost little.
+const MANY: [u32; 14] =
+    [100, 500, 999, 1000, 1001, 2000, 2500, 1000, 1001, 999, 1025, 2049, 10_000, 10_001];
 /// More columns than some have room for.
 const WIDE: u32 = 120;
 /// Records of one sync that are written out, at most.
 const ROWS: usize = 12;
 
 impl Frame {
-    fn read(numbers: &mut Numbers) -> Self {
+    /// Of five launches two are broken: by turns at a state and at a record first. An end without
+    /// COMPLETE follows a kill only, for what is left after it is judged then.
+    fn read(offer: &Offer, nth: u64, numbers: &mut Numbers) -> Self {
         let global = numbers.percent(25);
-        let count = 1 + numbers.below(4);
-        let breaks = numbers.percent(30) && count > 1;
-        let mut end = |nth: usize| match numbers.below(4) {
-            // The last sync has to show what is left.
-            _ if !breaks || nth + 1 == count => End::Success,
-            0 if nth > 0 => End::Success,
-            1 => End::Silent,
-            2 => End::KilledBefore,
-            _ => End::KilledAtState,
+        let broken = BROKEN.iter().position(|of_five| nth % 5 == *of_five);
+        // Without generations it is not settled what is left of a broken overwrite.
+        let can_break = offer.refreshes || offer.modes.iter().any(|one| *one != Mode::Overwrite);
+        let endings: Vec<End> = match broken.filter(|_| can_break) {
+            None => vec![End::Success; 1 + numbers.below(4)],
+            Some(which) => {
+                let by_turns = [
+                    [End::KilledAtState, End::Silent, End::KilledBefore],
+                    [End::KilledBefore, End::KilledAtState, End::Silent],
+                ];
+                let first = usize::try_from(nth / 5).unwrap_or(0) + which;
+                let mut endings = by_turns[first % 2][..1 + numbers.below(3)].to_vec();
+                if endings.len() > 1 && numbers.percent(25) {
+                    endings[1] = End::Success;
+                }
+                // The last sync has to show what is left.
+                endings.push(End::Success);
+                endings
+            }
         };
-        Self { global, endings: (0..count).map(&mut end).collect() }
+        let paces = endings.iter().map(|_| {
+            let is_slow = numbers.percent(3);
+            is_slow.then(|| numbers.one_of(&PACES).copied()).flatten()
+        });
+        let paces = paces.collect();
+        Self { global, endings, paces }
     }
 
     fn case(&self, offer: &Offer, nth: usize, numbers: &mut Numbers) -> Case {
         let breaks = self.endings.iter().any(|end| *end != End::Success);
-        // Of a broken overwrite it is not settled what is left.
-        let fits = |mode: &&Mode| !breaks || **mode != Mode::Overwrite;
+        let settled = !breaks || offer.refreshes;
+        let fits = |mode: &&Mode| settled || **mode != Mode::Overwrite;
         let modes: Vec<Mode> = offer.modes.iter().filter(fits).copied().collect();
-        let modes = if modes.is_empty() { &offer.modes } else { &modes };
         let streams = [1, 1, 1, 2, 2, 3][numbers.below(6)];
         let mut streams: Vec<Stream> = (0..streams)
-            .map(|of_case| stream(offer, modes, &format!("{nth}_{of_case}"), numbers))
+            .map(|of_case| stream(offer, &modes, &format!("{nth}_{of_case}"), numbers))
             .collect();
+        for stream in streams.iter_mut().filter(|_| breaks) {
+            if stream.fields.iter().all(|field| field.kind != Kind::Text) && numbers.percent(45) {
+                let name = "large".to_owned();
+                stream.fields.push(Field { name, kind: Kind::Text, declared: true });
+            }
+        }
         // The same name in another namespace.
         if let [first, .., last] = &mut streams[..]
             && offer.namespaces
@@ -137,7 +198,7 @@ impl Frame {
         }
         let mut sender = Sender::new(&streams);
         let mut goes_on = false;
-        let syncs = self.endings.iter().map(|end| {
+        let syncs = self.endings.iter().zip(&self.paces).map(|(end, pace)| {
             let refreshed = streams.iter().map(|stream| {
                 let chosen = offer.refreshes && numbers.percent(15);
                 // The next attempt of a sync that did not succeed is of the same generation.
@@ -145,8 +206,10 @@ impl Frame {
             });
             let refreshed = refreshed.collect();
             goes_on = *end != End::Success;
-            let events = sender.events(self.global, numbers);
-            Sync { ending: ending(*end, &events, numbers), events, refreshed }
+            // What waits in a buffer, because it is large, is lost by a kill.
+            let is_killed = matches!(end, End::KilledBefore | End::KilledAtState);
+            let events = sender.events(self.global, is_killed, numbers);
+            Sync { ending: ending(*end, &events, numbers), events, refreshed, pace: *pace }
         });
         let syncs = syncs.collect();
         Case { streams, syncs, global: self.global }
@@ -155,13 +218,16 @@ impl Frame {
 
 fn stream(offer: &Offer, modes: &[Mode], tail: &str, numbers: &mut Numbers) -> Stream {
     let name = numbers.one_of(&NAMES).copied().unwrap_or_default();
+    let name = if numbers.percent(1) { LONG_NAME } else { name };
     let is_apart = offer.namespaces && numbers.percent(20);
     let namespace = is_apart.then(|| numbers.one_of(&NAMESPACES).copied().unwrap_or_default());
     let mode = numbers.one_of(modes).copied().unwrap_or(Mode::Append);
     let mut names: Vec<&str> = FIELDS.to_vec();
     let fields = (0..numbers.below(5)).map(|_| {
         let name = names.remove(numbers.below(names.len())).to_owned();
+        // Much of what is sent is text.
         let kind = numbers.one_of(&Kind::ALL).copied().unwrap_or(Kind::Text);
+        let kind = if numbers.percent(15) { Kind::Text } else { kind };
         Field { name, kind, declared: !numbers.percent(10) }
     });
     let fields = fields.collect();
@@ -178,10 +244,10 @@ fn stream(offer: &Offer, modes: &[Mode], tail: &str, numbers: &mut Numbers) -> S
 }
 
 fn ending(end: End, events: &[Event], numbers: &mut Numbers) -> Ending {
-    let states = events.iter().filter(|event| matches!(event, Event::State { .. })).count();
+    let states = usize::try_from(states(events)).unwrap_or(0);
     let before = |numbers: &mut Numbers| {
-        let at = events.len() - numbers.below(events.len() + 1);
-        Ending::KilledBefore { at, gated: numbers.percent(50) }
+        let back = if numbers.percent(50) { numbers.below(events.len() + 1) } else { 0 };
+        Ending::KilledBefore { at: events.len() - back, gated: numbers.percent(70) }
     };
     match end {
         End::Success => Ending::Success,
@@ -210,13 +276,14 @@ impl<'a> Sender<'a> {
         Self { streams, next: 0, sent: Vec::new(), deleted: HashMap::new(), has_many }
     }
 
-    /// What is sent in one sync.
-    fn events(&mut self, global: bool, numbers: &mut Numbers) -> Vec<Event> {
+    /// What is sent in one sync; whether its end may be large.
+    fn events(&mut self, global: bool, large: bool, numbers: &mut Numbers) -> Vec<Event> {
         let rows = [1, 2, 3, 5, ROWS, 0][numbers.below(6)];
         // How often a state follows, of a hundred records; and whether one comes at the end.
         let states = [10, 30, 100, 0][numbers.below(4)];
         let at_end = !numbers.percent(15);
         let mut events = Vec::new();
+        let before = self.sent.len();
         for _ in 0..rows {
             let stream = numbers.below(self.streams.len());
             events.push(Event::Row(self.row(stream, numbers)));
@@ -225,7 +292,10 @@ impl<'a> Sender<'a> {
                 events.extend((0..count).map(|_| Event::State { stream }));
             }
         }
-        if numbers.percent(6) {
+        if large && numbers.percent(80) {
+            self.enlarge_last(&mut events, before, numbers);
+        }
+        if numbers.percent(3) {
             let stream = numbers.below(self.streams.len());
             // A second recipe would send the same ids again, and its rows have no other key.
             if self.streams[stream].key == Key::Id
@@ -246,6 +316,22 @@ impl<'a> Sender<'a> {
             events.extend((0..streams).map(|stream| Event::State { stream }));
         }
         events
+    }
+
+    /// Has the last record hold a long text, where it has a text at all, and is sent once: of those
+    /// that were sent, it is not among so many first ones.
+    fn enlarge_last(&mut self, events: &mut [Event], before: usize, numbers: &mut Numbers) {
+        let is_row = |event: &&Event| matches!(event, Event::Row(_));
+        let Some(last) = events.iter().rfind(is_row).cloned() else { return };
+        let mut same = events.iter_mut().filter(|event| **event == last);
+        let (Some(Event::Row(row)), None) = (same.next(), same.next()) else { return };
+        let fields = &self.streams[row.stream].fields;
+        let text = fields.iter().position(|field| field.kind == Kind::Text);
+        let sent = self.sent[before..].iter_mut().find(|sent| *sent == row);
+        if let (Some(text), Some(sent)) = (text, sent) {
+            row.values[text] = Kind::Text.count() - if numbers.percent(70) { 1 } else { 2 };
+            sent.clone_from(row);
+        }
     }
 
     fn row(&mut self, stream: usize, numbers: &mut Numbers) -> Row {
@@ -269,7 +355,7 @@ impl<'a> Sender<'a> {
         let values = of_stream.fields.iter().map(|field| {
             let value = numbers.below(field.kind.count());
             // Long ones take their time.
-            if field.kind.is_long(value) && !numbers.percent(30) { 0 } else { value }
+            if field.kind.is_long(value) && !numbers.percent(10) { 0 } else { value }
         });
         let values = values.collect();
         let after = self.deleted.get(&(stream, id)).map_or(0, |version| version + 1);

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::case::{Case, Ending, Event, Mode, Row};
 use super::coverage::Coverage;
@@ -6,7 +6,9 @@ use super::smaller::smallest;
 use super::strategy::{Offer, batch};
 use crate::model;
 use crate::protocol::json;
-use crate::scenario::{Scenario, Step};
+use crate::protocol::message::Descriptor;
+use crate::scenario::names::Names;
+use crate::scenario::{Scenario, Sent, SentBody, Step, pack};
 
 fn offer() -> Offer {
     let modes = vec![Mode::Append, Mode::Overwrite, Mode::Dedup, Mode::DedupDeletes];
@@ -95,6 +97,7 @@ fn data(case: &Case) -> impl Fn(&Row) -> String + '_ {
             syncs: vec![super::case::Sync {
                 events: vec![Event::Row(Row { stream: 0, ..row.clone() })],
                 refreshed: vec![false],
+                pace: None,
                 ending: Ending::Success,
             }],
             global: false,
@@ -135,7 +138,7 @@ fn a_seed_gives_the_same_cases_and_another_others() {
 #[test]
 fn all_that_is_offered_is_exercised_and_nothing_else() {
     let mut coverage = Coverage::of(&offer());
-    cases(100).for_each(|case| coverage.add(&case));
+    cases(100).for_each(|case| coverage.add(&case, &[]));
     let never = coverage.counts().filter(|(_, count)| *count == 0);
     assert_eq!(never.collect::<Vec<_>>(), []);
     assert_eq!(coverage.cases, 1000);
@@ -272,4 +275,78 @@ fn many_records_become_as_few_as_fail() {
     let case = cases(300).find(|case| killed(case)).unwrap();
     let (small, _) = shrunk(case, killed);
     assert_eq!((small.events(), small.syncs.len()), (0, 2));
+}
+
+#[test]
+fn what_is_made_smaller_is_legal_and_so_is_what_is_drawn() {
+    for (nth, case) in cases(300).enumerate() {
+        assert!(case.is_legal(), "{case:?}");
+        // Every other candidate fails, so that the next ones are made of it.
+        let mut tried = nth;
+        smallest(case, &mut |case| {
+            assert!(case.is_legal(), "{case:?}");
+            tried += 1;
+            tried % 2 == 0
+        });
+    }
+}
+
+#[test]
+fn the_source_counts_what_it_sends() {
+    let names = Names { run: "run".into(), namespaces: true, default: false };
+    let (mut counted, mut replayed) = (0, 0);
+    for case in cases(300) {
+        let trial = pack::pack(&[case.written("one").unwrap()], &names, 0).unwrap().remove(0);
+        let mut before: Vec<Step> = Vec::new();
+        for sync in trial.syncs {
+            let sync = if sync.replays() {
+                replayed += 1;
+                // Nothing came back.
+                sync.replaying(&before).unwrap()
+            } else {
+                sync
+            };
+            counted += stats_of(&sync.steps);
+            let is_sent = |step: &&Step| matches!(step, Step::Message(_) | Step::Bulk(_));
+            before = sync.steps.iter().filter(is_sent).cloned().collect();
+        }
+    }
+    assert!(counted > 1000 && replayed > 50, "{counted} {replayed}");
+}
+
+/// Holds the counts of all states against the records before them; how many there were.
+fn stats_of(steps: &[Step]) -> usize {
+    let mut since: HashMap<Descriptor, u64> = HashMap::new();
+    let mut since_global = 0;
+    let mut states = 0;
+    let mut take = |line: &str| match Sent::parse(line).unwrap().body {
+        SentBody::Record(record) => {
+            *since.entry(record.stream).or_default() += 1;
+            since_global += 1;
+        }
+        SentBody::State(state) => {
+            let records = match state.descriptor() {
+                Some(stream) => since.remove(stream).unwrap_or(0),
+                None => std::mem::take(&mut since_global),
+            };
+            let told = format!("\"recordCount\":{records}.0");
+            assert!(line.contains(&told), "{told} {line}");
+            states += 1;
+        }
+        _ => {}
+    };
+    for step in steps {
+        match step {
+            Step::Message(sent) => take(&sent.line),
+            Step::Bulk(bulk) => {
+                let all = bulk.write(|bytes, _| -> Result<(), ()> {
+                    std::str::from_utf8(bytes).unwrap().lines().for_each(&mut take);
+                    Ok(())
+                });
+                all.unwrap();
+            }
+            _ => {}
+        }
+    }
+    states
 }

@@ -4,16 +4,35 @@ use serde_json::{Map, Value, json};
 
 use super::case::{CODES, Case, Ending, Event, Key, Mode, Row, Stream};
 use crate::scenario::bulk::Bulk;
-use crate::scenario::{Disturbance, Scenario, Sent, Step, Sync};
+use crate::scenario::{Disturbance, Pace, Scenario, Sent, Step, Sync};
 
 /// When the first record is emitted, in milliseconds since 1970.
 const EMITTED: u64 = 1_767_225_600_000;
 
+/// No pace: whatever is written goes in one piece.
+const AT_ONCE: Pace = Pace { bytes: 1 << 20, pause_ms: 0 };
+
 impl Case {
+    /// Whether this would take long in pieces.
+    fn is_large(&self, event: &Event) -> bool {
+        match event {
+            Event::Row(row) => self.is_long(row),
+            Event::Many { .. } => true,
+            Event::State { .. } => false,
+        }
+    }
+
+    /// Whether it has a value that is long.
+    pub(super) fn is_long(&self, row: &Row) -> bool {
+        let mut values = self.streams[row.stream].fields.iter().zip(&row.values);
+        values.any(|(field, value)| field.kind.is_long(*value))
+    }
+
     /// The scenario, under this name. The error says what of it cannot be written.
     pub fn written(&self, id: &str) -> Result<Scenario, String> {
+        let generations = Vec::new();
         let mut writer =
-            Writer { case: self, emitted: EMITTED, states: 0, generations: Vec::new() };
+            Writer { case: self, emitted: EMITTED, states: 0, sync_id: 0, generations };
         writer.generations = self.streams.iter().map(|stream| (stream.generation, 0)).collect();
         let syncs = (0..self.syncs.len()).map(|nth| writer.sync(nth));
         Ok(Scenario {
@@ -40,6 +59,8 @@ struct Writer<'a> {
     case: &'a Case,
     emitted: u64,
     states: u64,
+    /// The platform's number of the sync; a further attempt is none of its own.
+    sync_id: u64,
     /// For each stream, its generation, and the least that is to stay.
     generations: Vec<(u64, u64)>,
 }
@@ -57,6 +78,7 @@ impl Writer<'_> {
                 (false, false) => (generation.0, 0),
             };
         }
+        self.sync_id += u64::from(!follows_a_break);
         let catalog = self.catalog().to_string();
         let streams = serde_json::from_str(&catalog).map_err(|error| error.to_string())?;
         let mut steps = Vec::new();
@@ -66,8 +88,14 @@ impl Writer<'_> {
         if follows_a_break {
             steps.push(Step::Replay);
         }
+        let mut pace = sync.pace;
+        steps.extend(pace.map(Step::Pace));
         for (at, event) in sync.events.iter().enumerate() {
             Self::kill(sync.ending, at, &mut steps);
+            if pace.is_some() && case.is_large(event) {
+                pace = None;
+                steps.push(Step::Pace(AT_ONCE));
+            }
             steps.push(self.event(event)?);
         }
         Self::kill(sync.ending, sync.events.len(), &mut steps);
@@ -94,10 +122,10 @@ impl Writer<'_> {
         let streams: Vec<Value> = streams
             .map(|(nth, (stream, (generation, minimum)))| {
                 let is_dedup = stream.mode.is_keyed();
-                let (key, cursor) = if is_dedup {
-                    (stream.key.path(), json!(["version"]))
-                } else {
-                    (json!([]), json!([]))
+                let key = if is_dedup { stream.key.path() } else { json!([]) };
+                let (sync_mode, cursor) = match stream.mode {
+                    Mode::Overwrite => ("full_refresh", json!([])),
+                    _ => ("incremental", json!(["version"])),
                 };
                 json!({
                     "stream": {
@@ -105,19 +133,19 @@ impl Writer<'_> {
                         "namespace": stream.namespace,
                         "json_schema": self.schema(nth, stream),
                         "supported_sync_modes": ["full_refresh", "incremental"],
-                        "source_defined_cursor": is_dedup,
+                        "source_defined_cursor": stream.mode != Mode::Overwrite,
                         "default_cursor_field": cursor,
                         "source_defined_primary_key": key,
                         "is_resumable": true,
                         "is_file_based": false,
                     },
-                    "sync_mode": "incremental",
+                    "sync_mode": sync_mode,
                     "cursor_field": cursor,
                     "destination_sync_mode": stream.mode.sync_mode().name(),
                     "primary_key": key,
                     "generation_id": generation,
                     "minimum_generation_id": minimum,
-                    "sync_id": 1,
+                    "sync_id": self.sync_id,
                 })
             })
             .collect();
@@ -133,7 +161,8 @@ impl Writer<'_> {
             Key::Text => drop(properties.insert("code".into(), text.clone())),
             Key::Nested => {
                 properties.insert("id".into(), integer.clone());
-                properties.insert("place".into(), json!({"type": ["null", "object"]}));
+                let place = json!({"type": ["null", "object"], "properties": {"k": integer}});
+                properties.insert("place".into(), place);
             }
         }
         properties.insert("version".into(), integer.clone());
@@ -163,6 +192,7 @@ impl Writer<'_> {
             Event::Row(row) => self.record(stream, row),
             Event::Many { count, state_every, .. } => {
                 return Ok(Step::Bulk(Bulk {
+                    before: 0,
                     stream: stream.descriptor(),
                     records: u64::from(*count),
                     state_every: u64::from(*state_every),

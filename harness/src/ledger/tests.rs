@@ -98,6 +98,7 @@ fn records_are_counted_for_the_state_that_covers_them() {
 #[test]
 fn many_states_are_matched_in_no_time() {
     let bulk = Bulk {
+        before: 0,
         stream: serde_json::from_str(r#"{"name":"a"}"#).unwrap(),
         records: 100_003,
         state_every: 5,

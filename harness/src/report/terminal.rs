@@ -125,6 +125,9 @@ fn failure(row: &Row, to: &mut dyn Write) -> io::Result<()> {
             None => writeln!(to, "    … and {more} more findings")?,
         }
     }
+    if let Some(why) = row.why.as_ref().filter(|_| row.findings.len() <= TOLD) {
+        writeln!(to, "    note      {why}")?;
+    }
     if let Some(first) = row.findings.first() {
         writeln!(to, "    platform  {}", first.platform)?;
         if let Some(repeat) = &first.repeat {
@@ -200,7 +203,7 @@ fn generation(of: &Generated, to: &mut dyn Write) -> io::Result<()> {
         writeln!(to, "  {DOUBT}not as small as they may be{DOUBT:#}: give more --shrink-time")?;
     }
     if !of.also.is_empty() {
-        writeln!(to, "  failed in them, too, and is told above: {}", listed(&of.also))?;
+        writeln!(to, "  failed in them, too, maybe by the same cause: {}", listed(&of.also))?;
     }
     if !of.unrepeated.is_empty() {
         let listed = listed(&of.unrepeated);

@@ -35,6 +35,10 @@ pub struct Bulk {
     /// The least length of a state's line, in bytes: its blob is padded.
     #[serde(default)]
     pub state_line: usize,
+    /// How many records of the stream come before the recipe, after its last state: the source
+    /// counts them in the recipe's first one.
+    #[serde(default)]
+    pub before: u64,
     /// How many records of the recipe, with their states, are left out at its start; no state is
     /// parted from some of its records.
     #[serde(default)]
@@ -85,10 +89,10 @@ impl Bulk {
         let stream = serde_json::json!(self.stream);
         let skipped = self.skip.checked_div(self.state_every).unwrap_or(0);
         let cursor = FIRST_ID + (skipped + nth + 1) * self.state_every;
+        let count = self.state_every + if nth == 0 { self.before } else { 0 };
         let line = |padding: &str| {
             format!(
-                r#"{{"type":"STATE","state":{{"type":"STREAM",{id}"stream":{{"stream_descriptor":{stream},"stream_state":{{"cursor":{cursor}{padding}}}}},"sourceStats":{{"recordCount":{}.0}}}}}}"#,
-                self.state_every,
+                r#"{{"type":"STATE","state":{{"type":"STREAM",{id}"stream":{{"stream_descriptor":{stream},"stream_state":{{"cursor":{cursor}{padding}}}}},"sourceStats":{{"recordCount":{count}.0}}}}}}"#
             )
         };
         let bare = line("");
@@ -214,6 +218,7 @@ mod tests {
 
     fn bulk(records: u64, state_every: u64) -> Bulk {
         Bulk {
+            before: 0,
             stream: Descriptor { name: "big".into(), namespace: Some("1000000000".into()) },
             records,
             state_every,

@@ -11,12 +11,12 @@ use super::shrink::Shrinker;
 use super::{Session, side_by_side, trouble};
 use crate::config::{Amount, Plan};
 use crate::event::{Generated, Outcome, Row, Trouble};
-use crate::evidence::{Evidence, Facts, Purpose};
+use crate::evidence::{Evidence, Facts, Launch, Purpose};
 use crate::generate::GENERATED;
-use crate::generate::case::{Case, Mode};
+use crate::generate::case::{Case, Ending, Mode};
 use crate::generate::coverage::Coverage;
 use crate::generate::strategy::{Offer, batch};
-use crate::judging::{self, Places};
+use crate::judging::{self, Judged, Places};
 use crate::protocol::catalog::SyncMode;
 use crate::scenario::capability::Capability;
 use crate::scenario::{Scenario, pack};
@@ -24,8 +24,16 @@ use crate::subject::{INTERRUPTED, LaunchError};
 
 /// Cases that travel in one launch.
 const TOGETHER: usize = 20;
+/// Those that do where it is broken off.
+const FEW: usize = 5;
 /// Launches of many whose evidence is kept until what failed in them has failed again.
 const KEPT: usize = 5;
+
+/// Launches that are run once more by halves, at most.
+const SPLITS: usize = 40;
+
+/// Checks that judge a scenario that is about them, and that any case may be about.
+pub const CLAIMED: [&str; 1] = ["metadata-columns"];
 
 /// What came of generated cases.
 #[derive(Default)]
@@ -34,8 +42,8 @@ pub struct Found {
     pub evidence: Vec<Evidence>,
     /// Their scenarios, by trial.
     pub cases: BTreeMap<String, Scenario>,
-    /// What failed once, and not again.
-    pub unrepeated: Vec<Row>,
+    /// What failed and is told without evidence of its own.
+    pub rows: Vec<Row>,
     /// What is told of all.
     pub told: Option<Generated>,
     /// Checks that passed in some.
@@ -43,11 +51,31 @@ pub struct Found {
 }
 
 /// What came of a case.
+#[derive(Default)]
 pub struct Verdicts {
     /// The checks that failed, each with what it found.
     pub failed: BTreeMap<String, Row>,
     passed: BTreeSet<String>,
+    /// Why rows could not be read back, if they could not.
+    unread: Option<String>,
 }
+
+impl Verdicts {
+    fn add(&mut self, judged: Judged) {
+        let Judged { rows, mut readback_errors, .. } = judged;
+        for row in rows {
+            match row.outcome {
+                Outcome::Failed => drop(self.failed.insert(row.check.clone(), row)),
+                Outcome::Passed => drop(self.passed.insert(row.check)),
+                _ => {}
+            }
+        }
+        self.unread = self.unread.take().or(readback_errors.pop());
+    }
+}
+
+/// A launch of cases: what was seen, and what came of it.
+type Ran = (Evidence, Verdicts);
 
 /// A launch of many, in which something failed.
 pub struct Failed {
@@ -83,11 +111,20 @@ impl Seen {
         evidence: Evidence,
         verdicts: Verdicts,
     ) -> Option<Evidence> {
+        let endings: Vec<Ending> = joined(&cases)
+            .syncs
+            .iter()
+            .take(evidence.launches.len())
+            .map(|one| one.ending)
+            .collect();
         for case in &cases {
-            self.coverage.add(case);
+            self.coverage.add(case, &endings);
         }
-        let Verdicts { failed: checks, passed } = verdicts;
+        let Verdicts { failed: checks, passed, unread } = verdicts;
         self.passed.extend(passed);
+        if let Some(why) = unread {
+            self.trouble.get_or_insert(Trouble::Readback(why));
+        }
         if checks.is_empty() {
             return Some(evidence);
         }
@@ -119,21 +156,23 @@ impl Session<'_> {
         let works = self.facts.writes_work
             || !self.evidence.iter().any(|evidence| evidence.purpose == Purpose::Write);
         let offer = self.offer().filter(|_| is_wanted && works)?;
-        let generator =
-            Generator { plan, runner: self.runner, facts: &self.facts, count: AtomicUsize::new(0) };
+        let (count, splits) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let generator = Generator { plan, runner: self.runner, facts: &self.facts, count, splits };
         let (seen, mut stopped) = generator.run(&offer)?;
         let Seen { coverage, passed, failed, .. } = seen;
         let exercised = coverage.counts().map(|(name, count)| (name.to_owned(), count)).collect();
         let mut found = Found { passed, ..Found::default() };
+        found.passed.retain(|check| failed.iter().all(|one| !one.checks.contains_key(check)));
         let mut told = Generated { cases: coverage.cases, exercised, ..Generated::default() };
-        if stopped.is_none() && !failed.is_empty() {
+        if !failed.is_empty() {
             // What the fixed scenarios tell needs no case that is made small.
             let wanted = |id: &str| plan.selection.check(id);
             let fixed = judging::judge(&self.evidence, &self.facts, &wanted, &Nowhere).rows;
             let fixed = fixed.into_iter().filter(|row| row.outcome == Outcome::Failed);
             let fixed = fixed.map(|row| row.check).collect();
-            let settled = Shrinker::new(&generator).settle(failed, &fixed, &mut found, &mut told);
-            stopped = settled.err().as_ref().map(trouble);
+            let mut shrinker = Shrinker::new(&generator, stopped.is_none());
+            let settled = shrinker.settle(failed, &fixed, &mut found, &mut told);
+            stopped = stopped.or(settled.err().as_ref().map(trouble));
         }
         self.evidence.append(&mut found.evidence);
         self.found = Found { told: Some(told), ..found };
@@ -167,6 +206,8 @@ pub struct Generator<'s> {
     facts: &'s Facts,
     /// Cases that were run, smaller ones included.
     count: AtomicUsize,
+    /// Launches that were run once more by halves.
+    splits: AtomicUsize,
 }
 
 impl Generator<'_> {
@@ -191,15 +232,21 @@ impl Generator<'_> {
                 let size = TOGETHER.min(examples - nth * TOGETHER);
                 let nth = nth as u64;
                 let cases = batch(offer, self.plan.seed, nth, size);
-                let ran = self.run_case(&joined(&cases), &format!("{GENERATED}-{nth}"));
-                let Ok(mut seen) = seen.lock() else { return };
-                match ran {
-                    Ok((evidence, verdicts)) => {
+                // A launch that is killed is killed at one place.
+                let size = if cases.iter().any(Case::breaks) { FEW } else { TOGETHER };
+                for (part, cases) in cases.chunks(size).enumerate() {
+                    let id = format!("{GENERATED}-{nth}{}", ["", "a", "b", "c", "d"][part % 5]);
+                    let mut ran = Vec::new();
+                    let ended = self.run_cases(cases.to_vec(), &id, &mut ran);
+                    let Ok(mut seen) = seen.lock() else { return };
+                    for (cases, (evidence, verdicts)) in ran {
                         let gone = seen.add(nth, cases, evidence, verdicts);
-                        drop(seen);
                         gone.iter().for_each(|evidence| self.forget(evidence));
                     }
-                    Err(error) => drop(seen.trouble.get_or_insert(trouble(&error))),
+                    if let Err(error) = ended {
+                        seen.trouble.get_or_insert(trouble(&error));
+                        return;
+                    }
                 }
             }
         };
@@ -208,6 +255,37 @@ impl Generator<'_> {
         seen.failed.sort_by_key(|one| one.nth);
         let stopped = seen.trouble.take();
         Some((seen, stopped))
+    }
+
+    /// Runs cases together. Where that fails as a whole, one of them hides the others, and each
+    /// half is run by itself.
+    fn run_cases(
+        &self,
+        mut cases: Vec<Case>,
+        id: &str,
+        into: &mut Vec<(Vec<Case>, Ran)>,
+    ) -> Result<(), LaunchError> {
+        let (evidence, verdicts) = self.run_case(&joined(&cases), id)?;
+        let is_split = cases.len() > 1
+            && hides_others(&evidence)
+            && !INTERRUPTED.load(Ordering::SeqCst)
+            && self.splits.fetch_add(1, Ordering::SeqCst) < SPLITS;
+        if !is_split {
+            into.push((cases, (evidence, verdicts)));
+            return Ok(());
+        }
+        let second = cases.split_off(cases.len() / 2);
+        let before = into.len();
+        self.run_cases(cases.clone(), &format!("{id}-1"), into)?;
+        self.run_cases(second.clone(), &format!("{id}-2"), into)?;
+        if into[before..].iter().all(|(_, (_, verdicts))| verdicts.failed.is_empty()) {
+            // Only all together fail.
+            cases.extend(second);
+            into.push((cases, (evidence, verdicts)));
+        } else {
+            self.forget(&evidence);
+        }
+        Ok(())
     }
 
     /// Runs a case that is known by this name.
@@ -221,18 +299,31 @@ impl Generator<'_> {
         let purpose = if trial.manner.breaks { Purpose::WriteBroken } else { Purpose::Write };
         let job = Job::write(purpose, trial);
         self.runner.plan(job.launches());
-        let evidence = self.runner.run(job)?;
+        let mut evidence = self.runner.run(job)?;
+        let mut verdicts = Verdicts::default();
         let wanted = |id: &str| self.plan.selection.check(id);
-        let judged = judging::judge(std::slice::from_ref(&evidence), self.facts, &wanted, &Nowhere);
-        let (mut failed, mut passed) = (BTreeMap::new(), BTreeSet::new());
-        for row in judged.rows {
-            match row.outcome {
-                Outcome::Failed => drop(failed.insert(row.check.clone(), row)),
-                Outcome::Passed => drop(passed.insert(row.check)),
-                _ => {}
+        verdicts.add(self.judged(&evidence, &wanted));
+        // Rows beyond number are compared once.
+        let is_well = verdicts.failed.is_empty() && !case.has_many();
+        for about in CLAIMED.into_iter().filter(|about| is_well && wanted(about)) {
+            self.is_about(&mut evidence, Some(about));
+            verdicts.add(self.judged(&evidence, &|id| id == about));
+            self.is_about(&mut evidence, None);
+        }
+        Ok((evidence, verdicts))
+    }
+
+    fn judged(&self, evidence: &Evidence, wanted: &dyn Fn(&str) -> bool) -> Judged {
+        judging::judge(std::slice::from_ref(evidence), self.facts, wanted, &Nowhere)
+    }
+
+    /// Has a trial be about a check that judges only what is.
+    pub fn is_about(&self, evidence: &mut Evidence, check: Option<&str>) {
+        if evidence.purpose == Purpose::Write {
+            for member in &mut evidence.members {
+                member.about = check.map(str::to_owned);
             }
         }
-        Ok((evidence, Verdicts { failed, passed }))
     }
 
     /// Runs a case for its verdicts alone.
@@ -245,6 +336,15 @@ impl Generator<'_> {
     fn forget(&self, evidence: &Evidence) {
         self.runner.forget(&evidence.trial, evidence.launches.len());
     }
+}
+
+/// Whether a launch failed that had to succeed: then nobody can say what the rest would have shown.
+fn hides_others(evidence: &Evidence) -> bool {
+    if evidence.purpose == Purpose::Write {
+        return evidence.launches.iter().any(Launch::failed);
+    }
+    // The last one shows what is left after those that were broken off.
+    evidence.launches.last().is_some_and(|last| !last.completed())
 }
 
 /// The scenario that a case is.

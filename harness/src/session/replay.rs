@@ -127,6 +127,7 @@ mod tests {
     #[test]
     fn a_recipe_goes_on_after_its_last_acknowledged_state() {
         let bulk = Bulk {
+            before: 0,
             stream: stream("a"),
             records: 8,
             state_every: 3,

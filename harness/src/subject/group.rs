@@ -15,8 +15,9 @@ use nix::unistd::Pid;
 
 use crate::scenario::Disturbance;
 
+use super::INTERRUPTED;
 use super::command::MARKER;
-use super::{INTERRUPTED, leftovers};
+use super::leftovers::{self, Look};
 
 /// How long a helper process may take to end after its parent.
 const GRACE: Duration = Duration::from_secs(1);
@@ -44,7 +45,7 @@ pub fn end_all() {
 fn end(group: i32, marker: &str) {
     // It may have ended in this very moment. Only Linux lists processes; a group ends anywhere.
     let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-    leftovers::end(&leftovers::of_launch(group, marker));
+    leftovers::end(&leftovers::of_launch(group, marker).left);
 }
 
 /// The process group of one launch.
@@ -110,9 +111,8 @@ impl Group {
         let began = Instant::now();
         let mut looked = false;
         loop {
-            let left = leftovers::of_launch(self.id, &self.marker);
-            // One that is just becoming another program shows no environment: a second look.
-            if left.is_empty() && looked {
+            let Look { left, is_unsure } = leftovers::of_launch(self.id, &self.marker);
+            if left.is_empty() && (looked || !is_unsure) {
                 // Elsewhere than on Linux nothing can be listed, but the group can be ended.
                 self.kill();
                 return Vec::new();

@@ -18,40 +18,60 @@ pub struct Leftover {
     pub command: String,
 }
 
+/// What one look at all processes has found.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// Those that belong to the launch.
+    pub left: Vec<Leftover>,
+    /// Whether there is one of which it cannot be told: while it is becoming another program, a
+    /// process shows no environment.
+    pub is_unsure: bool,
+}
+
 /// The living processes that belong to a launch: those of its process group, and those that
 /// inherited its environment and left the group. Only Linux tells; elsewhere there are none.
 #[must_use]
-pub fn of_launch(group: i32, marker: &str) -> Vec<Leftover> {
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
+pub fn of_launch(group: i32, marker: &str) -> Look {
+    let mut look = Look::default();
     let variable = format!("{MARKER}={marker}");
-    processes
-        .filter_map(Result::ok)
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| is_of_launch(*pid, group, variable.as_bytes()))
-        .map(|pid| Leftover { pid, command: command_line(pid) })
-        .collect()
+    let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+        match is_of_launch(pid, group, variable.as_bytes()) {
+            Some(true) => look.left.push(Leftover { pid, command: command_line(pid) }),
+            Some(false) => {}
+            None => look.is_unsure = true,
+        }
+    }
+    look
 }
 
-fn is_of_launch(pid: i32, group: i32, variable: &[u8]) -> bool {
+/// The parent of all threads of the kernel, which have no environment.
+const KERNEL: i32 = 2;
+
+/// Whether a process belongs to a launch; none where that cannot be told.
+fn is_of_launch(pid: i32, group: i32, variable: &[u8]) -> Option<bool> {
     let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else {
-        return false;
+        return Some(false);
     };
     // pid (name, which may hold anything) state ppid pgrp …
-    let Some(name_end) = stat.iter().rposition(|byte| *byte == b')') else {
-        return false;
-    };
+    let name_end = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
     let after = String::from_utf8_lossy(&stat[name_end + 1..]).into_owned();
     let mut fields = after.split_ascii_whitespace();
     let state = fields.next().unwrap_or("Z");
-    if matches!(state, "Z" | "X") {
-        return false;
+    let mut number = || fields.next().and_then(|number| number.parse::<i32>().ok());
+    let (parent, pgrp) = (number(), number());
+    if matches!(state, "Z" | "X") || pid == KERNEL || parent == Some(KERNEL) {
+        return Some(false);
     }
-    let pgrp = fields.nth(1).and_then(|pgrp| pgrp.parse::<i32>().ok());
-    pgrp == Some(group)
-        || fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == variable))
+    if pgrp == Some(group) {
+        return Some(true);
+    }
+    match fs::read(format!("/proc/{pid}/environ")) {
+        Ok(environ) if environ.is_empty() => None,
+        Ok(environ) => Some(environ.split(|byte| *byte == 0).any(|entry| entry == variable)),
+        // It is another user's, or has ended.
+        Err(_) => Some(false),
+    }
 }
 
 /// The most memory that a process and its descendants have held so far, each at its own time, in
