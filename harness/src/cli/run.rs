@@ -25,18 +25,19 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     drive: drive::Args,
+    // What is flattened has left its heading.
     /// Run only these: a pattern that matches checks selects checks, any other selects scenarios
-    #[arg(long = "run", value_name = "GLOB")]
+    #[arg(long = "run", value_name = "GLOB", help_heading = None)]
     run: Vec<String>,
     /// Leave these out: checks, or else scenarios, as for --run
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", help_heading = None)]
     skip: Vec<String>,
     /// Scenarios of your own, in place of those that come with touchdown
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = None)]
     scenarios: Option<PathBuf>,
     /// Draws the order of messages of scenarios that travel together, and the generated cases; 0:
     /// one after the other
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = None)]
     seed: u64,
     #[command(flatten)]
     generation: generation::Args,

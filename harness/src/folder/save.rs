@@ -12,7 +12,6 @@ use crate::event::Row;
 use crate::evidence::{Evidence, Facts, Launch, Purpose};
 use crate::model::{self, Input};
 use crate::protocol::message::Descriptor;
-use crate::readback::command::named;
 use crate::scenario::Step;
 
 /// How a trial is repeated without us.
@@ -64,7 +63,8 @@ pub fn save(
     let streams: Vec<&Descriptor> =
         evidence.members.iter().flat_map(|member| &member.streams).collect();
     if !streams.is_empty() {
-        fs::write(folder.join(STREAMS), named(streams.iter().copied()))?;
+        let lines = streams.iter().map(|stream| format!("{}}}\n", stream.head()));
+        fs::write(folder.join(STREAMS), lines.collect::<String>())?;
     }
     // Of syncs that may fail it is not known.
     if evidence.purpose == Purpose::Write {
@@ -78,18 +78,12 @@ fn save_expected(path: &Path, streams: &[&Descriptor], launches: &[Launch]) -> i
         launches.iter().map(|launch| (&launch.streams, launch.steps.as_slice())).collect();
     let mut file = BufWriter::new(File::create(path)?);
     for stream in streams {
-        let head = row_head(stream)?;
+        let head = stream.head();
         for (row, _) in model::expected(stream, &syncs).rows() {
             writeln!(file, r#"{head},"data":{row}}}"#)?;
         }
     }
     file.flush()
-}
-
-/// How a row's line begins: with its stream.
-fn row_head(stream: &Descriptor) -> io::Result<String> {
-    let namespace = serde_json::to_string(&stream.namespace)?;
-    Ok(format!(r#"{{"stream":{},"namespace":{namespace}"#, Value::from(stream.name.as_str())))
 }
 
 fn write_json(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
@@ -122,7 +116,7 @@ fn save_launch(folder: &Path, nth: usize, launch: &Launch) -> io::Result<()> {
     messages.flush()?;
     let mut rows = create("landed.jsonl")?;
     for landed in &launch.landed {
-        let head = row_head(&landed.stream)?;
+        let head = landed.stream.head();
         match &landed.rows {
             Err(why) => writeln!(rows, r#"{head},"error":{}}}"#, Value::from(why.as_str()))?,
             Ok(landed) => {

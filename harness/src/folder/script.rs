@@ -93,7 +93,7 @@ pub fn syncs(folder: &Path, run: &str, all: &[Line], readback: &[String]) -> Str
 # landed after them. Streams get names of their own each time, to be new ones.
 cd {folder} || exit
 if [ "${{1-}}" != renamed ]; then
-    name={run}_$(date +%s)
+    name={run}_$(date +%s)_$$
     mkdir -p {AGAIN}
     for file in {SCRIPT} *.catalog.json *.messages.jsonl {STREAMS} {EXPECTED}; do
         [ ! -f "$file" ] || sed "s/{run}/$name/g" "$file" > "{AGAIN}/$file"
@@ -157,4 +157,46 @@ wait $pid 2> /dev/null
         );
     }
     script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{record, state, write};
+
+    #[test]
+    fn a_launch_ends_as_its_steps_say() {
+        let (row, first) = (record("a"), state(1, "a", "{}"));
+        let end = |script: &str| End::of(&write(script));
+        assert_eq!(end(&format!("< {row}\n< {first}")), End::Own);
+        let killed = |lines, states| End::Killed { lines, states };
+        let two = format!("< {row}\n< {first}");
+        assert_eq!(end(&format!("{two}\n~ kill\nx< {row}")), killed(Some(2), 0));
+        let mut gated = write(&format!("{two}\n~ kill\nx< {row}"));
+        gated.steps.insert(2, Step::Gate);
+        assert_eq!(End::of(&gated), killed(Some(2), 1));
+        let at_states = r#"~ {"disturb":{"kill-at-states":1}}"#;
+        assert_eq!(end(&format!("{at_states}\n{two}\n< {row}")), killed(None, 1));
+    }
+
+    #[test]
+    fn a_script_kills_where_we_did_and_shows_what_has_landed() {
+        let own =
+            |line: &str, end| Line { line: line.to_owned(), end: (end, "kill it".to_owned()) };
+        let killed = End::Killed { lines: Some(3), states: 2 };
+        let all = [own("first", killed), own("second", End::Own)];
+        let script = syncs(Path::new("/out/two words"), "run", &all, &["read it".to_owned()]);
+        for part in [
+            "cd '/out/two words' || exit\n",
+            "sed \"s/run/$name/g\"",
+            "== launch 1 of 2, killed after 3 lines",
+            "( first > '/out/two words/repeat'/1.out ) & pid=$!\n",
+            "    head -n 3 '/out/two words/repeat'/1.messages.jsonl\n    states 2 ",
+            "\n    kill it\n",
+            "( second > '/out/two words/repeat'/2.out )\n",
+            "== landed\"\n( read it )\n",
+        ] {
+            assert!(script.contains(part), "{part}\n{script}");
+        }
+    }
 }

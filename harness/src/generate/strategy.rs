@@ -93,11 +93,13 @@ enum End {
 
 /// Of five launches, those in which syncs are broken off.
 const BROKEN: [u64; 2] = [1, 3];
+/// Of five launches, the one whose input is slow at first.
+const SLOW: u64 = 2;
 /// Pieces that cut lines and characters; and pauses that are felt.
 const PACES: [Pace; 3] = [
-    Pace { bytes: 331, pause_ms: 1 },
-    Pace { bytes: 1777, pause_ms: 5 },
-    Pace { bytes: 16_384, pause_ms: 60 },
+    Pace { bytes: 997, pause_ms: 1 },
+    Pace { bytes: 3331, pause_ms: 5 },
+    Pace { bytes: 16_384, pause_ms: 25 },
 ];
 const NAMES: [&str; 13] = [
     "users",
@@ -156,17 +158,19 @@ impl Frame {
                     [End::KilledBefore, End::KilledAtState, End::Silent],
                 ];
                 let first = usize::try_from(nth / 5).unwrap_or(0) + which;
-                let mut endings = by_turns[first % 2][..1 + numbers.below(3)].to_vec();
-                if endings.len() > 1 && numbers.percent(25) {
-                    endings[1] = End::Success;
+                let count =
+                    if first % 2 == 0 { 2 + numbers.below(2) } else { 1 + numbers.below(3) };
+                let mut endings = by_turns[first % 2][..count].to_vec();
+                if endings.len() > 2 && numbers.percent(25) {
+                    endings[2] = End::Success;
                 }
                 // The last sync has to show what is left.
                 endings.push(End::Success);
                 endings
             }
         };
-        let paces = endings.iter().map(|_| {
-            let is_slow = numbers.percent(3);
+        let paces = (0..endings.len()).map(|sync| {
+            let is_slow = (nth % 5, sync) == (SLOW, 0) || numbers.percent(2);
             is_slow.then(|| numbers.one_of(&PACES).copied()).flatten()
         });
         let paces = paces.collect();

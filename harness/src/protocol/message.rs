@@ -159,6 +159,16 @@ pub struct Descriptor {
     pub namespace: Option<String>,
 }
 
+impl Descriptor {
+    /// How a line of our files about streams and rows begins: `{"stream": …, "namespace": …`. More
+    /// may follow, and a brace.
+    #[must_use]
+    pub fn head(&self) -> String {
+        let (name, namespace) = (Value::from(&*self.name), Value::from(self.namespace.clone()));
+        format!(r#"{{"stream":{name},"namespace":{namespace}"#)
+    }
+}
+
 impl fmt::Display for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {

@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, iter};
 
-use serde_json::json;
-
 use super::reader::{Argument, Reader};
 use super::{process, rows};
 use crate::evidence::{Landed, Rows};
@@ -79,21 +77,14 @@ impl Readback {
         list: &Path,
         into: &[PathBuf],
     ) -> Result<(), String> {
-        fs::write(list, named(streams.iter().copied()))
+        let lines = streams.iter().map(|stream| format!("{}}}\n", stream.head()));
+        fs::write(list, lines.collect::<String>())
             .map_err(|error| format!("writing {}: {error}", list.display()))?;
         let args = of_all(config, list);
         process::run(&self.reader, &args, self.within, |from, count| {
             rows::of_all(from, streams, into, count)
         })
     }
-}
-
-/// What a file of `--streams` says of these.
-pub fn named<'a>(streams: impl Iterator<Item = &'a Descriptor>) -> String {
-    let line = |stream: &Descriptor| {
-        format!("{}\n", json!({"stream": stream.name, "namespace": stream.namespace}))
-    };
-    streams.map(line).collect()
 }
 
 fn of_one<'a>(config: &'a Path, stream: &'a Descriptor) -> Vec<Argument<'a>> {

@@ -50,8 +50,7 @@ impl Scenario {
 
 /// A row that must have landed as a line of its file.
 fn row((stream, data): &(Descriptor, Box<RawValue>)) -> String {
-    let (name, namespace) = (json!(stream.name), json!(stream.namespace));
-    format!("{{\"stream\":{name},\"namespace\":{namespace},\"data\":{data}}}\n")
+    format!("{},\"data\":{data}}}\n", stream.head())
 }
 
 /// A step as a line of a messages file.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::generated::{CLAIMED, Failed, Found, Generator, joined, written};
+use crate::checks;
 use crate::event::{Generated, Row, Small};
 use crate::generate::GENERATED;
 use crate::generate::case::Case;
@@ -69,7 +70,7 @@ impl<'g> Shrinker<'g> {
             let is_own = news.len() == all.len() && (is_plain || !found_plainly);
             if !works && !news.is_empty() {
                 as_it_was(&mut one, found);
-            } else if let Some(first) = news.first().cloned().filter(|_| is_own) {
+            } else if let Some(first) = first_of(&news).filter(|_| is_own) {
                 match self.settle_one(&mut one, &first, found, told) {
                     Ok(failed) => {
                         found_plainly |= is_plain;
@@ -177,6 +178,11 @@ impl<'g> Shrinker<'g> {
             }
         }
     }
+}
+
+/// The one of these checks that tells most plainly what happened: they stand in that order.
+fn first_of(these: &BTreeSet<String>) -> Option<String> {
+    checks::all().map(|check| check.id.to_owned()).find(|id| these.contains(id))
 }
 
 /// Whether something was found in both that has the same words: of a check that fails for several
