@@ -93,7 +93,7 @@ pub struct Args {
     report_json: Option<PathBuf>,
     /// Where the evidence of failures is kept
     #[arg(long, value_name = "DIR", default_value = "touchdown-out")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     #[command(flatten)]
     pub(super) image: image::Args,
 }
@@ -110,6 +110,8 @@ pub struct Chosen {
     pub seed: u64,
     /// How much is generated.
     pub generation: Generation,
+    /// Where failures are kept.
+    pub out: PathBuf,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -188,7 +190,7 @@ pub fn end(args: &Args, report: &Report) -> Exit {
 
 fn plan(args: &Args, chosen: Chosen, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanError> {
     let other = |what: String| PlanError::Other(what);
-    let Chosen { scenarios, is_brought, selection, seed, generation } = chosen;
+    let Chosen { scenarios, is_brought, selection, seed, generation, out } = chosen;
     for scenario in &scenarios {
         let named = scenario.about.iter().map(|about| ("about", about));
         let named = named.chain(scenario.failed.iter().map(|failed| ("failed", failed)));
@@ -249,7 +251,7 @@ fn plan(args: &Args, chosen: Chosen, folder: &TempDir) -> Result<(Plan, Option<G
         check_within_s: args.check_within,
         ack_within_s: args.ack_within.unwrap_or(PLATFORM_WAITS_S),
         generation,
-        out: args.out.clone(),
+        out,
         folder: folder.path().to_owned(),
         subject,
     };

@@ -40,7 +40,9 @@ pub fn run(args: &Args) -> Exit {
     let saved: Vec<_> = scenarios.iter().map(|one| (one.id.clone(), one.failed.clone())).collect();
     let chosen = selection(&scenarios).map(|selection| {
         let (is_brought, seed, generation) = (true, 0, Generation::default());
-        Chosen { scenarios, is_brought, selection, seed, generation }
+        // A run clears its folder of what was kept before, and a case may lie there.
+        let out = args.drive.out.join("replayed");
+        Chosen { scenarios, is_brought, selection, seed, generation, out }
     });
     let report = match drive(&args.drive, chosen) {
         Ok(report) => report,

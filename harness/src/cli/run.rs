@@ -63,6 +63,6 @@ fn chosen(args: &Args) -> Result<Chosen, PlanError> {
     let generation = args.generation.plan(&saved, args.drive.image.image.is_some());
     scenarios.extend(saved);
     let selection = Selection::new(&args.run, &args.skip, &scenarios)?;
-    let (is_brought, seed) = (args.scenarios.is_some(), args.seed);
-    Ok(Chosen { scenarios, is_brought, selection, seed, generation })
+    let (is_brought, seed, out) = (args.scenarios.is_some(), args.seed, args.drive.out.clone());
+    Ok(Chosen { scenarios, is_brought, selection, seed, generation, out })
 }

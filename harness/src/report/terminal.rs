@@ -114,6 +114,15 @@ fn shorten(text: &str) -> String {
 fn failure(row: &Row, to: &mut dyn Write) -> io::Result<()> {
     const TOLD: usize = 5;
     writeln!(to, "{FAILED}{}{FAILED:#}  {} in {}", row.check, row.level.name(), row.scenario)?;
+    if let Some(why) = row.why.as_ref().filter(|_| row.findings.len() <= TOLD) {
+        // What is told in passing need not be told at length.
+        let messages = row.findings.iter().map(|told| told.message.as_str());
+        return writeln!(
+            to,
+            "  {}\n    note      {why}\n",
+            messages.collect::<Vec<_>>().join("; ")
+        );
+    }
     for told in row.findings.iter().take(TOLD) {
         writeln!(to, "  {STRONG}{}{STRONG:#}", told.message)?;
         writeln!(to, "    evidence  {}", told.evidence)?;
@@ -124,9 +133,6 @@ fn failure(row: &Row, to: &mut dyn Write) -> io::Result<()> {
             Some(kept) => writeln!(to, "    … and more: {kept}")?,
             None => writeln!(to, "    … and {more} more findings")?,
         }
-    }
-    if let Some(why) = row.why.as_ref().filter(|_| row.findings.len() <= TOLD) {
-        writeln!(to, "    note      {why}")?;
     }
     if let Some(first) = row.findings.first() {
         writeln!(to, "    platform  {}", first.platform)?;

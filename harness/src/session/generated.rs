@@ -280,6 +280,7 @@ impl Generator<'_> {
         self.run_cases(second.clone(), &format!("{id}-2"), into)?;
         if into[before..].iter().all(|(_, (_, verdicts))| verdicts.failed.is_empty()) {
             // Only all together fail.
+            into.drain(before..).for_each(|(_, (evidence, _))| self.forget(&evidence));
             cases.extend(second);
             into.push((cases, (evidence, verdicts)));
         } else {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::generated::{CLAIMED, Failed, Found, Generator, joined, written};
-use crate::checks;
+use crate::checks::{self, Level};
 use crate::event::{Generated, Row, Small};
 use crate::generate::GENERATED;
 use crate::generate::case::Case;
@@ -76,6 +76,7 @@ impl<'g> Shrinker<'g> {
                         found_plainly |= is_plain;
                         news.remove(&first);
                         along(&one, &(&news - &failed), found, told);
+                        known.extend(failed);
                     }
                     Err(error) => {
                         as_it_was(&mut one, found);
@@ -180,9 +181,11 @@ impl<'g> Shrinker<'g> {
     }
 }
 
-/// The one of these checks that tells most plainly what happened: they stand in that order.
+/// The one of these checks that tells most plainly what happened: they stand in that order, and a
+/// rule that must be kept goes first.
 fn first_of(these: &BTreeSet<String>) -> Option<String> {
-    checks::all().map(|check| check.id.to_owned()).find(|id| these.contains(id))
+    let found = checks::all().filter(|check| these.contains(check.id));
+    found.min_by_key(|check| check.level != Level::Must).map(|check| check.id.to_owned())
 }
 
 /// Whether something was found in both that has the same words: of a check that fails for several
@@ -216,8 +219,8 @@ fn as_it_was(failed: &mut Failed, found: &mut Found) {
 /// Tells of checks that failed in company of others which are told in full.
 fn along(failed: &Failed, checks: &BTreeSet<String>, found: &mut Found, told: &mut Generated) {
     for row in checks.iter().filter_map(|check| failed.checks.get(check)) {
-        let why = "another check, which is told in full, failed in the same launch, or without a kill: \
-                   this may be its doing; run it again once that is mended";
+        let why = "maybe by the same cause as another check, which is told in full: run it again once \
+                   that is mended";
         let mut row = Row { why: Some(why.to_owned()), ..row.clone() };
         row.findings.truncate(1);
         told.also.insert(row.check.clone());
