@@ -124,10 +124,10 @@ fn a_small_case_is_saved_and_run_again() {
         assert_eq!(ended, 0, "{printed}");
         assert!(printed.contains("fixed  generated-data-altered"), "{printed}");
     }
-    // The same case twice would be one case with twice the rows.
+    // Both are one case: each has names apart.
     let (ended, printed) = touchdown(folder.path(), &[&replay[..], &["--reference"]].concat());
-    assert_eq!(ended, 2, "{printed}");
-    assert!(printed.contains("both have a stream"), "{printed}");
+    assert_eq!(ended, 0, "{printed}");
+    assert!(printed.contains("2 of 2 fixed"), "{printed}");
     let (ended, printed) = touchdown(folder.path(), &[&replay[..1], &["saved"]].concat());
     assert_eq!(ended, 2, "{printed}");
     assert!(printed.contains("saved: it holds no scenario.json"), "{printed}");
@@ -150,6 +150,7 @@ fn a_small_case_is_repeated_by_a_shell_alone() {
         let shown = repeated("data-altered");
         let (_, landed) = shown.split_once("== landed\n").unwrap();
         let (landed, expected) = landed.split_once("== expected\n").unwrap();
+        let (expected, _) = expected.split_once("== what touchdown found\n").unwrap();
         assert_eq!((landed.lines().count(), expected.lines().count()), (1, 1), "{shown}");
         assert!(expected.contains("null") && !landed.contains("null"), "{shown}");
     }
@@ -164,6 +165,7 @@ fn a_small_case_is_repeated_by_a_shell_alone() {
     assert!(shown.contains(", killed a") && shown.contains("\n== launch 2 of 2\n"), "{shown}");
     let (before, landed) = shown.split_once("== landed\n").unwrap();
     let acknowledged = before.lines().filter(|line| line.contains("\"STATE\"")).count();
+    let (landed, _) = landed.split_once("== what touchdown found\n").unwrap();
     assert!(acknowledged > 0 && landed.lines().count() < 2, "{shown}");
 }
 
@@ -203,6 +205,33 @@ fn run_wrapped(folder: &Path, before: &str, readback: &str, more: &[&str]) -> (i
 }
 
 const READ: &str = "TOUCHDOWN reference read";
+
+#[test]
+fn what_is_repeated_is_found_where_the_run_was_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let fault = ["--env", "FAULT=array-nulls-dropped", "--seed", "5", "--examples", "60"];
+    let (code, told) = run_wrapped(folder.path(), "", READ, &fault);
+    assert_eq!(code, 1, "{told}");
+    let script = folder.path().join("touchdown-out/generated-data-altered/repeat.sh");
+    let output = Command::new("sh").arg(script).current_dir("/").output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let (_, landed) = shown.split_once("== landed\n").unwrap();
+    assert!(landed.starts_with("{\"stream\""), "{shown}");
+    assert!(shown.contains("== what touchdown found\ndata-altered: "), "{shown}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_loses_no_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = ["--save-regressions", "/proc/nowhere"];
+    let (code, _, printed) = run_with(folder.path(), 60, 5, "array-nulls-dropped", &save);
+    assert_eq!(code, 1, "{printed}");
+    assert!(printed.contains("data-altered: made small"), "{printed}");
+    assert!(
+        printed.contains("could not be kept") && printed.contains("/proc/nowhere"),
+        "{printed}"
+    );
+}
 
 #[test]
 fn one_case_that_fails_as_a_whole_hides_no_other() {

@@ -41,7 +41,7 @@ fn time(text: &str) -> Result<Duration, String> {
     text.parse::<jiff::SignedDuration>()
         .ok()
         .and_then(|time| Duration::try_from(time).ok())
-        .filter(|time| !time.is_zero())
+        .filter(|time| !time.is_zero() && time.as_secs() < 1_000_000)
         .ok_or_else(|| "it is no time such as 90s, 10m or 1h 30m".to_owned())
 }
 

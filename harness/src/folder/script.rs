@@ -1,7 +1,7 @@
 //! `repeat.sh`: what a trial did, as a shell script that needs the connector, and not us.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::evidence::Launch;
 use crate::scenario::{Disturbance, SentBody, Step};
@@ -63,6 +63,26 @@ impl End {
     }
 }
 
+/// What is done to a launch that a shell cannot do, in words.
+#[must_use]
+pub fn left_out(launch: &Launch) -> Vec<&'static str> {
+    let mut all: Vec<_> = launch.steps.iter().filter_map(word_of).collect();
+    all.dedup();
+    all
+}
+
+fn word_of(step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Pace(_) => Some("its input trickled in"),
+        Step::Disturb(Disturbance::Stop) => Some("it was asked to stop, by SIGTERM"),
+        Step::Disturb(Disturbance::Pause(_)) => Some("it stood still for a while"),
+        Step::Disturb(Disturbance::CutNetwork(_)) => Some("its network was cut"),
+        Step::Disturb(Disturbance::BlockOutput(_)) => Some("its output was not read for a while"),
+        Step::Disturb(Disturbance::CloseOutput) => Some("its output was read no more"),
+        _ => None,
+    }
+}
+
 /// A launch.
 #[derive(Debug)]
 pub struct Line {
@@ -70,42 +90,138 @@ pub struct Line {
     pub line: String,
     /// How it ends; a killed one with the line that kills `$pid`.
     pub end: (End, String),
+    /// What was done to it that is left out.
+    pub left_out: Vec<&'static str>,
 }
 
-/// The script of bare launches: their lines, one after the other.
-#[must_use]
-pub fn lines(all: &[Line]) -> String {
-    let mut script = "#!/bin/sh\n# Repeats what touchdown did, without touchdown.\n".to_owned();
-    script.extend(all.iter().map(|one| format!("{}\n", one.line)));
-    script
+/// All that a script does.
+#[derive(Debug, Default)]
+pub struct Script<'a> {
+    /// The trial's folder.
+    pub folder: PathBuf,
+    /// Where the run was started: commands may be named from there.
+    pub from: PathBuf,
+    /// The name that is in those of the streams.
+    pub run: &'a str,
+    /// The launches.
+    pub launches: Vec<Line>,
+    /// The lines that read back what has landed.
+    pub readback: Vec<String>,
+    /// What was found.
+    pub found: Vec<String>,
 }
 
-/// The script of syncs: it makes them in `folder`, and reads back what has landed. Each time the
-/// streams get names of their own: those of `run` with the time.
-#[must_use]
-pub fn syncs(folder: &Path, run: &str, all: &[Line], readback: &[String]) -> String {
-    let again = folder.join(AGAIN);
-    let (folder, again) = (folder.to_string_lossy(), again.to_string_lossy());
-    let (folder, again) = (shell_words::quote(&folder), shell_words::quote(&again));
-    let mut script = format!(
-        r#"#!/bin/sh
-# Repeats what touchdown did, without touchdown: the same launches with the same input, and what has
-# landed after them. Streams get names of their own each time, to be new ones.
-cd {folder} || exit
+impl Script<'_> {
+    /// The script of bare launches: their lines, one after the other.
+    #[must_use]
+    pub fn bare(&self) -> String {
+        let mut script = "#!/bin/sh\n# Repeats what touchdown did, without touchdown.\n".to_owned();
+        let _ = writeln!(script, "cd {} || exit", quoted(&self.from));
+        script.extend(self.launches.iter().map(|one| format!("{}\n", one.line)));
+        script
+    }
+
+    /// The script of syncs, which reads back what has landed, too. Each time the streams get names of
+    /// their own, as long as those that they had.
+    #[must_use]
+    pub fn syncs(&self) -> String {
+        let (folder, from, run) = (quoted(&self.folder), quoted(&self.from), self.run);
+        let stem = run.rsplit_once('_').map_or(run, |(stem, _)| stem);
+        let mut script = format!(
+            r#"#!/bin/sh
+# Repeats what touchdown did, without touchdown: the same launches with the same input, and shows what
+# has landed after them. Streams get names of their own each time, to be new ones.
+cd {from} || exit
+trial={folder}
 if [ "${{1-}}" != renamed ]; then
-    name={run}_$(date +%s)_$$
-    mkdir -p {AGAIN}
-    for file in {SCRIPT} *.catalog.json *.messages.jsonl {STREAMS} {EXPECTED}; do
-        [ ! -f "$file" ] || sed "s/{run}/$name/g" "$file" > "{AGAIN}/$file"
+    name={stem}_$(printf %06d $((($(date +%s) * 131 + $$) % 1000000)))
+    mkdir -p "$trial/{AGAIN}" || exit
+    for file in {SCRIPT} {STREAMS} {EXPECTED} $(cd "$trial" && ls | grep -E '^[0-9]+\.(catalog|messages)\.json'); do
+        [ ! -f "$trial/$file" ] || sed "s/{run}/$name/g" "$trial/$file" > "$trial/{AGAIN}/$file"
     done
-    exec sh {AGAIN}/{SCRIPT} renamed
+    exec sh "$trial/{AGAIN}/{SCRIPT}" renamed
 fi
+again=$trial/{AGAIN}
 "#
-    );
-    let is_killed = |one: &Line| one.end.0 != End::Own;
-    if all.iter().any(is_killed) {
-        script.push_str(
-            r#"
+        );
+        if self.launches.iter().any(|one| one.end.0 != End::Own) {
+            script.push_str(WAIT);
+        }
+        for (nth, line) in self.launches.iter().enumerate() {
+            script.push_str(&self.launch(nth + 1, line));
+        }
+        if !self.readback.is_empty() {
+            let lines = self.readback.join("; ");
+            let _ = write!(script, "\necho \"== landed\"\n( {lines} ) > \"$again/landed\"\n");
+            script.push_str("shown \"$again/landed\"\n");
+            let _ = writeln!(
+                script,
+                "[ ! -f \"$again/{EXPECTED}\" ] || {{ echo \"== expected\"; shown \"$again/{EXPECTED}\"; }}"
+            );
+            script = script.replacen("again=$trial", &format!("{SHOWN}again=$trial"), 1);
+        }
+        if !self.found.is_empty() {
+            script.push_str("\necho \"== what touchdown found\"\n");
+            let told = self.found.iter().map(|told| format!("echo {}\n", shell_words::quote(told)));
+            script.extend(told);
+        }
+        script
+    }
+
+    fn launch(&self, nth: usize, of: &Line) -> String {
+        let Line { line, end: (end, kill), left_out } = of;
+        let total = self.launches.len();
+        let which = if total > 1 { format!(" {nth} of {total}") } else { String::new() };
+        let mut script = String::from("\n");
+        for what in left_out {
+            let _ = writeln!(script, "# Left out here: {what}.");
+        }
+        let (out, input) = (format!("\"$again/{nth}.out\""), format!("\"$again/{nth}.in\""));
+        match end {
+            End::Own => {
+                let _ = write!(
+                    script,
+                    "echo \"== launch{which}\"\n( {line} > {out} )\necho \"exit code $?\"\n"
+                );
+            }
+            End::Killed { lines, states } => {
+                let messages = format!("\"$again/{nth}.messages.jsonl\"");
+                let (words, feed) = match lines {
+                    Some(lines) => {
+                        (format!("after {lines} lines"), format!("head -n {lines} {messages}"))
+                    }
+                    None => (format!("at {states} states"), format!("cat {messages}")),
+                };
+                // Where it is killed by what comes back, its input goes on meanwhile.
+                let fed = if lines.is_some() { "fed $feeder\n" } else { "" };
+                let _ = write!(
+                    script,
+                    r#"echo "== launch{which}, killed {words}"
+rm -f {input} && mkfifo {input} && : > {out}
+exec 3<> {input}
+( {line} > {out} 3>&- ) & pid=$!
+{feed} >&3 & feeder=$!
+{fed}states {states} {out}
+{{ {kill}; }} 2> /dev/null || echo "it could not be killed"
+kill $feeder 2> /dev/null
+exec 3>&-
+wait $pid 2> /dev/null
+"#
+                );
+            }
+        }
+        let _ = writeln!(script, "cat {out}");
+        script
+    }
+}
+
+const WAIT: &str = r#"
+# Waits until all was written, a minute at most: it may be read no more.
+fed() {
+    ( sleep 60; kill "$1" ) > /dev/null 2>&1 & watch=$!
+    wait "$1"
+    kill $watch 2> /dev/null
+}
 # Waits until so many states have come back, ten seconds at most.
 states() {
     for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -113,50 +229,18 @@ states() {
         sleep 1
     done
 }
-"#,
-        );
-    }
-    for (nth, Line { line, end: (end, kill) }) in all.iter().enumerate() {
-        let nth = nth + 1;
-        let of = if all.len() > 1 { format!(" {nth} of {}", all.len()) } else { String::new() };
-        let launched = match end {
-            End::Own => format!(
-                "\necho \"== launch{of}\"\n( {line} > {again}/{nth}.out )\necho \"exit code $?\"\n"
-            ),
-            End::Killed { lines, states } => {
-                let messages = format!("{again}/{nth}.messages.jsonl");
-                let (words, feed) = match lines {
-                    Some(lines) => {
-                        (format!("after {lines} lines"), format!("head -n {lines} {messages}"))
-                    }
-                    None => (format!("at {states} states"), format!("cat {messages} &")),
-                };
-                format!(
-                    r#"
-echo "== launch{of}, killed {words}"
-rm -f {again}/{nth}.in && mkfifo {again}/{nth}.in && : > {again}/{nth}.out
-( {line} > {again}/{nth}.out ) & pid=$!
-{{
-    {feed}
-    states {states} {again}/{nth}.out
-    {kill}
-}} > {again}/{nth}.in 2> /dev/null
-wait $pid 2> /dev/null
-"#
-                )
-            }
-        };
-        let _ = write!(script, "{launched}cat {again}/{nth}.out\n");
-    }
-    if !readback.is_empty() {
-        script.push_str("\necho \"== landed\"\n");
-        script.extend(readback.iter().map(|line| format!("( {line} )\n")));
-        let _ = write!(
-            script,
-            "[ ! -f {again}/{EXPECTED} ] || {{ echo \"== expected\"; cat {again}/{EXPECTED}; }}\n"
-        );
-    }
-    script
+"#;
+
+const SHOWN: &str = r#"
+# The first lines of a file, and how many there are.
+shown() {
+    head -n 20 "$1"
+    [ "$(wc -l < "$1")" -le 20 ] || echo "… $(wc -l < "$1") in all"
+}
+"#;
+
+fn quoted(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
 #[cfg(test)]
@@ -181,20 +265,33 @@ mod tests {
 
     #[test]
     fn a_script_kills_where_we_did_and_shows_what_has_landed() {
-        let own =
-            |line: &str, end| Line { line: line.to_owned(), end: (end, "kill it".to_owned()) };
+        let own = |line: &str, end| Line {
+            line: line.to_owned(),
+            end: (end, "kill it".to_owned()),
+            left_out: vec!["it stood still for a while"],
+        };
         let killed = End::Killed { lines: Some(3), states: 2 };
-        let all = [own("first", killed), own("second", End::Own)];
-        let script = syncs(Path::new("/out/two words"), "run", &all, &["read it".to_owned()]);
+        let script = Script {
+            folder: "/out/two words".into(),
+            from: "/my place".into(),
+            run: "touchdown_20260101_abcdef",
+            launches: vec![own("first", killed), own("second", End::Own)],
+            readback: vec!["read it".to_owned()],
+            found: vec!["it's gone".to_owned()],
+        }
+        .syncs();
         for part in [
-            "cd '/out/two words' || exit\n",
-            "sed \"s/run/$name/g\"",
+            "cd '/my place' || exit\ntrial='/out/two words'\n",
+            "    name=touchdown_20260101_$(printf %06d ",
+            "sed \"s/touchdown_20260101_abcdef/$name/g\"",
+            "# Left out here: it stood still for a while.\n",
             "== launch 1 of 2, killed after 3 lines",
-            "( first > '/out/two words/repeat'/1.out ) & pid=$!\n",
-            "    head -n 3 '/out/two words/repeat'/1.messages.jsonl\n    states 2 ",
-            "\n    kill it\n",
-            "( second > '/out/two words/repeat'/2.out )\n",
-            "== landed\"\n( read it )\n",
+            "( first > \"$again/1.out\" 3>&- ) & pid=$!\n",
+            "head -n 3 \"$again/1.messages.jsonl\" >&3 & feeder=$!\nfed $feeder\nstates 2 ",
+            "\n{ kill it; } 2> /dev/null",
+            "( second > \"$again/2.out\" )\n",
+            "== landed\"\n( read it ) > ",
+            "echo 'it'\\''s gone'\n",
         ] {
             assert!(script.contains(part), "{part}\n{script}");
         }

@@ -215,8 +215,16 @@ impl Case {
     }
 
     /// Has rows go where a platform says so: in each sync of an overwrite, and in none that goes on
-    /// with one that did not succeed.
-    pub fn settle_refreshes(&mut self) {
+    /// with one that did not succeed. And has it be killed where that can come about.
+    pub fn settle(&mut self) {
+        for Sync { ending, events, .. } in &mut self.syncs {
+            if let Ending::KilledAtState(at) = ending {
+                match u32::try_from(states(events)).unwrap_or(u32::MAX) {
+                    0 => *ending = Ending::KilledBefore { at: events.len(), gated: false },
+                    most => *at = (*at).min(most),
+                }
+            }
+        }
         let mut goes_on = false;
         for sync in &mut self.syncs {
             for (refreshed, stream) in sync.refreshed.iter_mut().zip(&self.streams) {
@@ -231,7 +239,7 @@ impl Case {
     pub fn is_legal(&self) -> bool {
         let mut seen = HashSet::new();
         let mut settled = self.clone();
-        settled.settle_refreshes();
+        settled.settle();
         let succeeds = |sync: &Sync| sync.ending == Ending::Success;
         settled == *self
             && self.streams.iter().all(|stream| seen.insert(stream.descriptor()))

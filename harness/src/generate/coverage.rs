@@ -38,7 +38,7 @@ impl Coverage {
         Self { cases: 0, counts: all.into_iter().map(|name| (name, 0)).collect() }
     }
 
-    /// Counts a case whose syncs ended like this.
+    /// Counts a case, as far as its syncs were run; they ended like this.
     pub fn add(&mut self, case: &Case, endings: &[Ending]) {
         self.cases += 1;
         let mut features: Vec<String> = Vec::new();
@@ -58,8 +58,8 @@ impl Coverage {
         }
         let mut rows = Vec::new();
         let (mut states, mut many) = (0, 0);
-        for (nth, sync) in case.syncs.iter().enumerate() {
-            let ended = endings.get(nth).copied().unwrap_or(sync.ending);
+        for (nth, (sync, ended)) in case.syncs.iter().zip(endings).enumerate() {
+            let ended = *ended;
             features.push(ENDINGS[ending(ended)].to_owned());
             let is_gated = matches!(ended, Ending::KilledBefore { gated: true, .. });
             features.extend(is_gated.then(|| GATED.to_owned()));

@@ -25,7 +25,7 @@ type Fails<'a> = &'a mut dyn FnMut(&Case) -> bool;
 fn attempt(best: &mut Case, change: impl FnOnce(&mut Case), still_fails: Fails) -> bool {
     let mut smaller = best.clone();
     change(&mut smaller);
-    smaller.settle_refreshes();
+    smaller.settle();
     let is_smaller = smaller != *best && smaller.is_legal() && still_fails(&smaller);
     if is_smaller {
         *best = smaller;
@@ -123,6 +123,9 @@ fn simpler(best: &mut Case, still_fails: Fails) {
     attempt(best, |case| case.global = false, still_fails);
     for nth in 0..best.syncs.len() {
         attempt(best, |case| case.syncs[nth].ending = Ending::Success, still_fails);
+        if matches!(best.syncs[nth].ending, Ending::KilledAtState(at) if at > 1) {
+            attempt(best, |case| case.syncs[nth].ending = Ending::KilledAtState(1), still_fails);
+        }
         attempt(best, |case| case.syncs[nth].pace = None, still_fails);
         attempt(best, |case| case.syncs[nth].refreshed.fill(false), still_fails);
     }

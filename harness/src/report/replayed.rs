@@ -30,15 +30,24 @@ impl<'a> Replayed<'a> {
         let news = rows().filter(|row| row.outcome == Outcome::Failed);
         let news =
             news.map(|row| row.check.as_str()).filter(|check| known().all(|one| one != *check));
-        let unseen = known().filter(|check| !fails(check) && !passes(check)).map(|check| {
-            let why = rows().find(|row| row.check == check).and_then(|row| row.why.as_deref());
-            format!("{check} ({})", why.unwrap_or("it was not seen"))
-        });
+        let why = |check: &str| {
+            let of = |scenario: &str| {
+                let rows = report.results.iter().filter(|row| row.check == check);
+                rows.filter(|row| row.scenario == scenario).find_map(|row| row.why.clone())
+            };
+            of(case).or(of("*")).unwrap_or_else(|| "it was not seen".to_owned())
+        };
+        let unseen = known().filter(|check| !fails(check) && !passes(check));
+        let mut unseen: Vec<String> =
+            unseen.map(|check| format!("{check} ({})", why(check))).collect();
+        if failed.is_empty() && !rows().any(|row| row.outcome == Outcome::Passed) {
+            unseen.push("it was not run".to_owned());
+        }
         Self {
             case,
             still: known().filter(|check| fails(check)).collect(),
             news: news.collect(),
-            unseen: unseen.collect(),
+            unseen,
         }
     }
 

@@ -120,7 +120,11 @@ pub fn from_folder(path: &Path) -> Result<Vec<Scenario>, LoadError> {
 
 /// The scenarios that these folders are, or that lie in them with a run's evidence.
 pub fn saved(paths: &[PathBuf]) -> Result<Vec<Scenario>, LoadError> {
-    let all = paths.iter().map(|path| saved_one(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut all = paths.iter().map(|path| saved_one(path)).collect::<Result<Vec<_>, _>>()?;
+    for one in &mut all {
+        // Each is judged by itself, under its own name.
+        one.alone = true;
+    }
     let shown = |path: &PathBuf| path.display().to_string();
     let file = || paths.iter().map(shown).collect::<Vec<_>>().join(", ");
     distinct(&all).map_err(|what| LoadError { file: file(), what })?;
@@ -161,7 +165,8 @@ fn distinct(all: &[Scenario]) -> Result<(), String> {
         return Err(format!("two are called {}", twice.id));
     }
     let mut owners: HashMap<Descriptor, &str> = HashMap::new();
-    for scenario in all {
+    // Saved cases get names apart.
+    for scenario in all.iter().filter(|one| !one.is_saved()) {
         for stream in scenario.syncs.iter().flat_map(|sync| &sync.streams.streams) {
             let owner = owners.entry(stream.descriptor()).or_insert(&scenario.id);
             if *owner != scenario.id {

@@ -58,6 +58,12 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Whether it was saved as what is left of a generated case.
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
     /// What is done to the subject in it.
     pub fn disturbances(&self) -> impl Iterator<Item = Disturbance> {
         self.syncs.iter().flat_map(|sync| &sync.steps).filter_map(|step| match step {

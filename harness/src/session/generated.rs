@@ -123,7 +123,9 @@ impl Seen {
         let Verdicts { failed: checks, passed, unread } = verdicts;
         self.passed.extend(passed);
         if let Some(why) = unread {
-            self.trouble.get_or_insert(Trouble::Readback(why));
+            let is_ours = INTERRUPTED.load(Ordering::SeqCst);
+            let readback = Trouble::Readback(why);
+            self.trouble.get_or_insert(if is_ours { Trouble::Interrupted } else { readback });
         }
         if checks.is_empty() {
             return Some(evidence);
@@ -172,7 +174,7 @@ impl Session<'_> {
             let fixed = fixed.map(|row| row.check).collect();
             let mut shrinker = Shrinker::new(&generator, stopped.is_none());
             let settled = shrinker.settle(failed, &fixed, &mut found, &mut told);
-            stopped = stopped.or(settled.err().as_ref().map(trouble));
+            stopped = stopped.or(settled.err());
         }
         self.evidence.append(&mut found.evidence);
         self.found = Found { told: Some(told), ..found };
@@ -278,13 +280,16 @@ impl Generator<'_> {
         let before = into.len();
         self.run_cases(cases.clone(), &format!("{id}-1"), into)?;
         self.run_cases(second.clone(), &format!("{id}-2"), into)?;
-        if into[before..].iter().all(|(_, (_, verdicts))| verdicts.failed.is_empty()) {
-            // Only all together fail.
+        let in_half = |check: &String| {
+            into[before..].iter().any(|(_, (_, half))| half.failed.contains_key(check))
+        };
+        if verdicts.failed.keys().all(in_half) {
+            self.forget(&evidence);
+        } else {
+            // Something fails only where all are together.
             into.drain(before..).for_each(|(_, (evidence, _))| self.forget(&evidence));
             cases.extend(second);
             into.push((cases, (evidence, verdicts)));
-        } else {
-            self.forget(&evidence);
         }
         Ok(())
     }
@@ -327,14 +332,8 @@ impl Generator<'_> {
         }
     }
 
-    /// Runs a case for its verdicts alone.
-    pub fn judge_case(&self, case: &Case, id: &str) -> Result<Verdicts, LaunchError> {
-        let (evidence, verdicts) = self.run_case(case, id)?;
-        self.forget(&evidence);
-        Ok(verdicts)
-    }
-
-    fn forget(&self, evidence: &Evidence) {
+    /// Removes what a trial was given, and what was read back of it.
+    pub fn forget(&self, evidence: &Evidence) {
         self.runner.forget(&evidence.trial, evidence.launches.len());
     }
 }

@@ -21,13 +21,21 @@ impl Session<'_> {
     pub fn jobs(&mut self, scenarios: &[Scenario]) -> Result<Vec<Job>, SessionError> {
         let mut jobs = self.check_jobs()?;
         if self.plan.config.is_some() && self.plan.wants(checks::ALL_WRITES) {
-            for trial in pack::pack(scenarios, &self.plan.names, self.plan.seed)? {
+            // Saved cases may have streams of one name.
+            let (saved, own): (Vec<_>, Vec<_>) =
+                scenarios.iter().cloned().partition(Scenario::is_saved);
+            let mut trials = pack::pack(&own, &self.plan.names, self.plan.seed)?;
+            for (nth, one) in saved.iter().enumerate() {
+                let names = self.plan.names.apart(&format!("s{nth}"));
+                trials.extend(pack::pack(std::slice::from_ref(one), &names, 0)?);
+            }
+            for trial in trials {
                 let purpose =
                     if trial.manner.breaks { Purpose::WriteBroken } else { Purpose::Write };
                 jobs.push(Job::write(purpose, trial));
             }
-            jobs.extend(self.failing_write(scenarios)?);
-            jobs.extend(self.undeclared_write(scenarios)?);
+            jobs.extend(self.failing_write(&own)?);
+            jobs.extend(self.undeclared_write(&own)?);
         }
         Ok(jobs)
     }

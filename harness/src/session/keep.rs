@@ -13,6 +13,7 @@ use crate::evidence::{Evidence, Purpose};
 use crate::folder;
 use crate::judging::{Judged, Places};
 use crate::redact;
+use crate::scenario::Scenario;
 use crate::scenario::save::CASE;
 
 /// Makes sure that evidence can be kept there, as it would be too late after all launches, and
@@ -72,10 +73,10 @@ impl<'a> Kept<'a> {
                 .collect();
             let folder = plan.out.join(&evidence.trial);
             let config = self.config(evidence);
-            let repeat = self.repeat(evidence);
+            let repeat = self.repeat(evidence, &rows);
             let saved =
                 folder::save::save(&folder, evidence, facts, config.as_ref(), &rows, &repeat);
-            let case = self.session.found.cases.get(&evidence.trial);
+            let case = self.case(&evidence.trial);
             let case = |()| case.map_or(Ok(()), |case| case.save(&folder.join(CASE)));
             saved.and_then(case).map_err(|error| SessionError::Io {
                 what: format!("writing {}", folder.display()),
@@ -135,6 +136,12 @@ impl<'a> Kept<'a> {
         self.session.evidence.iter().find(|evidence| evidence.trial == trial)
     }
 
+    /// The generated case that a trial was made of, if that was made small, or was saved once.
+    fn case(&self, trial: &str) -> Option<&'a Scenario> {
+        let saved = self.session.plan.scenarios.iter().filter(|one| one.is_saved());
+        self.session.found.cases.get(trial).or(saved.into_iter().find(|one| one.id == trial))
+    }
+
     /// Where that of a trial is kept.
     pub fn folder(&self, trial: &str) -> PathBuf {
         absolute(&self.session.plan.out.join(trial))
@@ -150,9 +157,9 @@ impl Places for Kept<'_> {
         let folder = self.session.plan.out.join(trial);
         let file = folder.join(format!("{}.transcript.jsonl", launch + 1));
         // What is left of a generated case is no single launch, and shows in what has landed.
-        let repeat = match self.session.found.cases.contains_key(trial) {
-            true => Some(self.script_line(trial)),
-            false => self.line(trial, launch),
+        let repeat = match self.case(trial) {
+            Some(_) => Some(self.script_line(trial)),
+            None => self.line(trial, launch),
         };
         (file.display().to_string(), repeat)
     }

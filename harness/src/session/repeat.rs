@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::Session;
 use super::keep::Kept;
 use crate::config::ConfigFile;
+use crate::event::{Outcome, Row};
 use crate::evidence::{Evidence, Purpose};
 use crate::folder::save::Repeat;
-use crate::folder::script::{self, AGAIN, End, Line, STREAMS};
+use crate::folder::script::{self, AGAIN, End, Line, STREAMS, Script};
 use crate::protocol::Operation;
 use crate::subject::Call;
 
@@ -25,8 +26,8 @@ impl Kept<'_> {
         format!("sh {}", shell_words::quote(&script.to_string_lossy()))
     }
 
-    /// All of it.
-    pub fn repeat(&self, of: &Evidence) -> Repeat {
+    /// All of it; what was found is shown by the script.
+    pub fn repeat(&self, of: &Evidence, rows: &[&Row]) -> Repeat {
         let plan = self.session().plan;
         let folder = self.folder(&of.trial);
         let launches = 0..of.launches.len();
@@ -34,20 +35,30 @@ impl Kept<'_> {
         let lines: Vec<String> = lines.collect();
         let is_bare = of.members.is_empty();
         let again = if is_bare { folder.clone() } else { folder.join(AGAIN) };
-        let each = launches.filter_map(|nth| {
+        let launches = launches.filter_map(|nth| {
             let end = if is_bare { End::Own } else { End::of(&of.launches[nth]) };
             self.line_in(of, nth, &again, &end)
         });
-        let each: Vec<Line> = each.collect();
+        let launches: Vec<Line> = launches.collect();
+        let from = std::env::current_dir().unwrap_or_default();
+        let run = &plan.names.run;
+        let mut script =
+            Script { folder: folder.clone(), from, run, launches, ..Script::default() };
         let script = if is_bare {
-            script::lines(&each)
+            script.bare()
         } else {
             let streams: Vec<_> = of.members.iter().flat_map(|one| one.streams.clone()).collect();
             let (readback, config) = (plan.readback.as_ref(), self.config_of(of, &folder));
             let readback = readback.zip(config).map(|(readback, config)| {
                 readback.shell_lines(&config, &streams, &again.join(STREAMS))
             });
-            script::syncs(&folder, &plan.names.run, &each, &readback.unwrap_or_default())
+            script.readback = readback.unwrap_or_default();
+            let failed = rows.iter().filter(|row| row.outcome == Outcome::Failed);
+            let told = failed.filter_map(|row| {
+                row.findings.first().map(|told| format!("{}: {}", row.check, told.message))
+            });
+            script.found = told.collect();
+            script.syncs()
         };
         Repeat { lines, script: self.text(&script) }
     }
@@ -74,7 +85,7 @@ impl Kept<'_> {
             }
             End::Killed { .. } => plan.subject.shell_line_to_kill(call, &file("in")),
         };
-        Some(Line { line, end: (*end, kill) })
+        Some(Line { line, end: (*end, kill), left_out: script::left_out(made) })
     }
 
     /// The file of the config that a trial was given, as far as it is there after the run.

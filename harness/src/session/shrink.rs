@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use serde_json::value::RawValue;
 
-use super::generated::{CLAIMED, Failed, Found, Generator, joined, written};
+use super::generated::{CLAIMED, Failed, Found, Generator, Verdicts, joined, written};
+use super::trouble;
 use crate::checks::{self, Level};
-use crate::event::{Generated, Row, Small};
+use crate::event::{Generated, Row, Small, Trouble};
+use crate::evidence::Evidence;
 use crate::generate::GENERATED;
 use crate::generate::case::Case;
 use crate::generate::smaller::smallest;
 use crate::model::{self, Input};
 use crate::scenario::Scenario;
-use crate::subject::{INTERRUPTED, LaunchError};
+use crate::subject::INTERRUPTED;
 
 /// How many cases of a launch are tried alone, before it is halved.
 const ALONE: usize = 3;
@@ -28,7 +31,8 @@ pub struct Shrinker<'g> {
     time: Duration,
     launches: usize,
     most_launches: usize,
-    error: Option<LaunchError>,
+    /// Why no more could be made small, or be saved.
+    trouble: Option<Trouble>,
 }
 
 impl<'g> Shrinker<'g> {
@@ -42,94 +46,106 @@ impl<'g> Shrinker<'g> {
             time: budget.shrink_time,
             launches: 0,
             most_launches: budget.shrink_launches,
-            error: None,
+            trouble: None,
         }
     }
 
-    /// Makes small cases: one for all checks that failed together in some launch, as they mostly
-    /// have one cause, which shows best where nothing was broken off. Those of `fixed`, which failed
-    /// in other scenarios, too, need none. Nothing that failed is passed over: what gets no small
-    /// case is told as it was.
+    /// Makes a small case for each check that failed and that no other small case tells. Those of
+    /// `fixed` failed in other scenarios, too, and need none. What shows without a kill shows after
+    /// one as well, where many checks tell of it: then they are named along with it. Nothing that
+    /// failed is passed over: what gets no small case is told as it was. The error is why the rest
+    /// could not be made small.
     pub fn settle(
         &mut self,
         mut failed: Vec<Failed>,
         fixed: &BTreeSet<String>,
         found: &mut Found,
         told: &mut Generated,
-    ) -> Result<(), LaunchError> {
-        failed.sort_by_key(|one| one.cases.iter().any(Case::breaks));
-        let mut known = fixed.clone();
-        let (mut stopped, mut found_plainly) = (None, false);
+    ) -> Result<(), Trouble> {
+        let breaks = |one: &Failed| one.cases.iter().any(Case::breaks);
+        // Where few checks failed, it is best seen why.
+        failed.sort_by_key(|one| (breaks(one), one.checks.len()));
+        let (mut known, mut told_small) = (fixed.clone(), fixed.clone());
+        let mut shows_plainly = false;
         for mut one in failed {
             let all: BTreeSet<String> = one.checks.keys().cloned().collect();
             told.also.extend(all.intersection(fixed).cloned());
-            let mut news = &all - &known;
-            let works = self.works && !INTERRUPTED.load(Ordering::SeqCst);
-            // What shows without a kill shows after one, too, and many checks tell of it.
-            let is_plain = !one.cases.iter().any(Case::breaks);
-            let is_own = news.len() == all.len() && (is_plain || !found_plainly);
-            if !works && !news.is_empty() {
-                as_it_was(&mut one, found);
-            } else if let Some(first) = first_of(&news).filter(|_| is_own) {
-                match self.settle_one(&mut one, &first, found, told) {
-                    Ok(failed) => {
-                        found_plainly |= is_plain;
-                        news.remove(&first);
-                        along(&one, &(&news - &failed), found, told);
-                        known.extend(failed);
-                    }
-                    Err(error) => {
-                        as_it_was(&mut one, found);
-                        self.works = false;
-                        stopped = Some(error);
-                    }
+            let is_plain = !breaks(&one);
+            let is_own = is_plain || !shows_plainly && all.is_disjoint(&told_small);
+            while is_own
+                && self.can_go_on()
+                && let Some(first) = first_of(&(&all - &told_small))
+            {
+                let small = self.settle_one(&mut one, &first, found, told);
+                told_small.extend(small.unwrap_or_else(|| {
+                    as_it_was(&mut one, found);
+                    all.clone()
+                }));
+                told_small.insert(first);
+                shows_plainly |= is_plain;
+                if !is_plain {
+                    break;
                 }
-            } else {
+            }
+            let news = &(&all - &known) - &told_small;
+            if self.works && !INTERRUPTED.load(Ordering::SeqCst) {
                 along(&one, &news, found, told);
+            } else if !news.is_empty() {
+                as_it_was(&mut one, found);
             }
             known.extend(all);
         }
+        // Told along with another at first, and in full since.
+        let is_small = |check: &String| told_small.contains(check) && !fixed.contains(check);
+        found.rows.retain(|row| !is_small(&row.check));
+        told.also.retain(|check| !is_small(check));
         told.is_cut = self.is_over();
-        stopped.map_or(Ok(()), Err)
+        self.trouble.take().map_or(Ok(()), Err)
     }
 
-    /// The checks that are told by the small case that was found for this one.
+    fn can_go_on(&self) -> bool {
+        self.works && !self.is_over() && !INTERRUPTED.load(Ordering::SeqCst)
+    }
+
+    /// The checks that are told by the small case that was found for this one; none, if it could not
+    /// be made.
     fn settle_one(
         &mut self,
         failed: &mut Failed,
         check: &str,
         found: &mut Found,
         told: &mut Generated,
-    ) -> Result<BTreeSet<String>, LaunchError> {
+    ) -> Option<BTreeSet<String>> {
         let before = self.launches;
         let small = self.made_small(failed, check);
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
         let id = format!("{GENERATED}-{check}");
         // Names tell it from other saved cases, unless a name is what it is about.
         let mut named = None;
         for small in [small.clone().named(&check.replace('-', "_")), small] {
-            let (evidence, verdicts) = self.generator.run_case(&small, &id)?;
+            let (evidence, verdicts) = self.seen(&small, &id)?;
             if verdicts.failed.contains_key(check) {
                 named = Some((small, evidence, verdicts));
                 break;
             }
         }
         let Some((small, mut evidence, verdicts)) = named else {
-            as_it_was(failed, found);
-            told.unrepeated.insert(check.to_owned());
-            return Ok(failed.checks.keys().cloned().collect());
+            if !INTERRUPTED.load(Ordering::SeqCst) {
+                told.unrepeated.insert(check.to_owned());
+            }
+            return None;
         };
-        let mut scenario = written(&small, check)?;
+        let mut scenario = written(&small, check).ok()?;
         if CLAIMED.contains(&check) {
             scenario.about = Some(check.to_owned());
             self.generator.is_about(&mut evidence, Some(check));
         }
         scenario.failed = verdicts.failed.keys().cloned().collect();
         expect(&mut scenario);
-        if let Some(folder) = &self.generator.plan.generation.regressions {
-            save(&scenario, check, folder)?;
+        if let Some(folder) = &self.generator.plan.generation.regressions
+            && let Err(error) = save(&scenario, check, folder)
+        {
+            let why = format!("saving a case in {}: {error}", folder.display());
+            self.trouble.get_or_insert(Trouble::Evidence(why));
         }
         told.small.push(Small {
             check: check.to_owned(),
@@ -140,7 +156,20 @@ impl<'g> Shrinker<'g> {
         });
         found.cases.insert(id, scenario);
         found.evidence.push(evidence);
-        Ok(verdicts.failed.into_keys().collect())
+        Some(verdicts.failed.into_keys().collect())
+    }
+
+    /// Runs a case, unless the subject cannot be run any more.
+    fn seen(&mut self, case: &Case, id: &str) -> Option<(Evidence, Verdicts)> {
+        if !self.works {
+            return None;
+        }
+        let ran = self.generator.run_case(case, id);
+        ran.map_err(|error| {
+            self.works = false;
+            self.trouble.get_or_insert(trouble(&error));
+        })
+        .ok()
     }
 
     /// The smallest case found that fails a check.
@@ -165,19 +194,14 @@ impl<'g> Shrinker<'g> {
     /// Whether a check fails in this case, and for a reason that it failed for; no, once the budget
     /// is used up.
     fn fails(&mut self, case: &Case, before: &Row) -> bool {
-        if self.is_over() || self.error.is_some() || INTERRUPTED.load(Ordering::SeqCst) {
+        if !self.can_go_on() {
             return false;
         }
         self.launches += case.syncs.len();
-        match self.generator.judge_case(case, &format!("smaller-{}", before.check)) {
-            Ok(verdicts) => {
-                verdicts.failed.get(&before.check).is_some_and(|row| is_alike(row, before))
-            }
-            Err(error) => {
-                self.error = Some(error);
-                false
-            }
-        }
+        let id = format!("smaller-{}", before.check);
+        let Some((evidence, verdicts)) = self.seen(case, &id) else { return false };
+        self.generator.forget(&evidence);
+        verdicts.failed.get(&before.check).is_some_and(|row| is_alike(row, before))
     }
 }
 
@@ -250,14 +274,16 @@ fn expect(scenario: &mut Scenario) {
     }
 }
 
-/// Saves a case that fails a check, unless one is there already.
-fn save(scenario: &Scenario, check: &str, folder: &Path) -> Result<(), LaunchError> {
-    let folder = folder.join(format!("regression-{check}"));
-    if folder.exists() {
+/// Saves a case that fails a check, unless one is there already; whole, or not at all.
+fn save(scenario: &Scenario, check: &str, folder: &Path) -> io::Result<()> {
+    let place = folder.join(format!("regression-{check}"));
+    if place.exists() {
         return Ok(());
     }
-    let failed = |error| LaunchError::Failed(format!("saving {}: {error}", folder.display()));
-    scenario.save(&folder).map_err(failed)
+    fs::create_dir_all(folder)?;
+    let made = tempfile::tempdir_in(folder)?;
+    scenario.save(made.path())?;
+    fs::rename(made.keep(), place)
 }
 
 /// The half of the cases that still fails, again and again.

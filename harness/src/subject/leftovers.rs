@@ -45,8 +45,8 @@ pub fn of_launch(group: i32, marker: &str) -> Look {
     look
 }
 
-/// The parent of all threads of the kernel, which have no environment.
-const KERNEL: i32 = 2;
+/// The flag of threads of the kernel, which have no environment.
+const KERNEL: u64 = 0x0020_0000;
 
 /// Whether a process belongs to a launch; none where that cannot be told.
 fn is_of_launch(pid: i32, group: i32, variable: &[u8]) -> Option<bool> {
@@ -58,9 +58,10 @@ fn is_of_launch(pid: i32, group: i32, variable: &[u8]) -> Option<bool> {
     let after = String::from_utf8_lossy(&stat[name_end + 1..]).into_owned();
     let mut fields = after.split_ascii_whitespace();
     let state = fields.next().unwrap_or("Z");
-    let mut number = || fields.next().and_then(|number| number.parse::<i32>().ok());
-    let (parent, pgrp) = (number(), number());
-    if matches!(state, "Z" | "X") || pid == KERNEL || parent == Some(KERNEL) {
+    let pgrp = fields.nth(1).and_then(|pgrp| pgrp.parse::<i32>().ok());
+    // … session tty tpgid flags
+    let flags = fields.nth(3).and_then(|flags| flags.parse::<u64>().ok());
+    if matches!(state, "Z" | "X") || flags.is_some_and(|flags| flags & KERNEL != 0) {
         return Some(false);
     }
     if pgrp == Some(group) {

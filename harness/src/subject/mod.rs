@@ -150,7 +150,12 @@ impl Subject {
             Self::Image(image) => {
                 let name = "touchdown-repeat";
                 let line = image.shell_line(call, Condition::Usual, Some(input), Some(name));
-                (format!("exec {line}"), format!("docker kill {name}"))
+                // It is there only once the engine has made it.
+                let running = format!("docker inspect -f '{{{{.State.Running}}}}' {name}");
+                let wait = format!(
+                    "until [ \"$({running} 2> /dev/null)\" = true ] || ! kill -0 $pid; do sleep 1; done"
+                );
+                (format!("exec {line}"), format!("{wait}; docker kill {name}"))
             }
         }
     }
