@@ -11,6 +11,7 @@ use crate::transcript::{Gate, Micros, Stop};
 
 use super::Limits;
 use super::drive::Running;
+use super::group;
 use super::output::{Progress, since};
 
 /// How long one that was asked to end, or was killed, is waited for: longer than an engine does
@@ -221,6 +222,7 @@ impl<W: Write + AsFd> Feeder<'_, W> {
                 while self.progress.unread.get().is_none() && !self.progress.is_past() {
                     thread::sleep(TICK);
                 }
+                group::wait_for_starts();
             }
             Disturbance::Kill => {
                 self.wait_until_read();

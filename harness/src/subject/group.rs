@@ -42,6 +42,12 @@ pub fn end_all() {
     std::mem::forget(living);
 }
 
+/// Waits until no launch is just being started: until it is another program, a process that is being
+/// made holds all that is open here, the end of a pipe that was just closed among it.
+pub fn wait_for_starts() {
+    drop(living());
+}
+
 fn end(group: i32, marker: &str) {
     // It may have ended in this very moment. Only Linux lists processes; a group ends anywhere.
     let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
