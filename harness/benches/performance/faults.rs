@@ -20,8 +20,7 @@ const SMALL: (u64, u64) = (2, 10);
 /// What a small case may have at the most where the fault needs many.
 fn allowed(fault: Fault) -> (u64, u64) {
     match fault {
-        Fault::LoseEvery1000th => (SMALL.0, 1000 + 3),
-        Fault::IdleStreamEvicted => (SMALL.0, 1000 + 3),
+        Fault::LoseEvery1000th | Fault::IdleStreamEvicted => (SMALL.0, 1000 + 3),
         Fault::TwentiethStreamUnflushed => (21, SMALL.1),
         _ => SMALL,
     }
@@ -63,7 +62,8 @@ pub fn run() -> anyhow::Result<Vec<Row>> {
     let tried = tried.into_inner().unwrap_or_default();
     let mut rows = Vec::new();
     for fault in subtle {
-        rows.extend(told(fault, tried.iter().filter(|one| one.fault == fault)));
+        let of_fault: Vec<&Tried> = tried.iter().filter(|one| one.fault == fault).collect();
+        rows.extend(told(fault, &of_fault));
     }
     let launches = tried.iter().flat_map(|one| &one.small).map(|small| small.launches).collect();
     rows.push(Row::held(
@@ -110,19 +110,18 @@ impl Small {
 }
 
 /// By how many seeds a fault was found, and how large the largest small case is.
-fn told<'t>(fault: Fault, tried: impl Iterator<Item = &'t Tried> + Clone) -> Vec<Row> {
-    let found = tried.clone().filter(|one| !one.small.is_empty()).count();
-    let missing: Vec<_> =
-        tried.clone().filter(|one| one.small.is_empty()).map(|one| one.seed.to_string()).collect();
+fn told(fault: Fault, tried: &[&Tried]) -> Vec<Row> {
+    let missed = tried.iter().filter(|one| one.small.is_empty());
+    let missed: Vec<_> = missed.map(|one| one.seed.to_string()).collect();
+    let found = tried.len() - missed.len();
     let most = |of: fn(&Small) -> u64| {
-        tried.clone().flat_map(|one| &one.small).map(of).max().unwrap_or(0) as f64
+        tried.iter().flat_map(|one| &one.small).map(of).max().unwrap_or(0) as f64
     };
     let (streams, messages) = allowed(fault);
     let name = fault.name();
-    let not =
-        if missing.is_empty() { String::new() } else { format!(", not {}", missing.join(" ")) };
+    let not = if missed.is_empty() { String::new() } else { format!(", not {}", missed.join(" ")) };
     vec![
-        Row::held(&format!("{name}: seeds{not}"), found as f64, "", Target::AtLeast(SEEDS as f64)),
+        Row::held(format!("{name}: seeds{not}"), found as f64, "", Target::AtLeast(SEEDS as f64)),
         Row::held("… most streams", most(|one| one.streams), "", Target::AtMost(streams as f64)),
         Row::held("… most messages", most(|one| one.messages), "", Target::AtMost(messages as f64)),
     ]

@@ -194,7 +194,8 @@ fn plan(args: &Args, chosen: Chosen, folder: &TempDir) -> Result<(Plan, Option<G
     for scenario in &scenarios {
         let named = scenario.about.iter().map(|about| ("about", about));
         let named = named.chain(scenario.failed.iter().map(|failed| ("failed", failed)));
-        for (what, check) in named.filter(|(_, check)| find(check).is_none()) {
+        let mut unknown = named.filter(|(_, check)| find(check).is_none());
+        if let Some((what, check)) = unknown.next() {
             let id = &scenario.id;
             return Err(other(format!(
                 "{id}/scenario.json: {what:?}: there is no check {check:?}"

@@ -193,7 +193,7 @@ again=$trial/{AGAIN}
                     None => (format!("at {states} states"), format!("cat {messages}")),
                 };
                 // Where it is killed by what comes back, its input goes on meanwhile.
-                let fed = if lines.is_some() { "fed $feeder\n" } else { "" };
+                let until = if lines.is_some() { "fed $feeder\n" } else { "" };
                 let _ = write!(
                     script,
                     r#"echo "== launch{which}, killed {words}"
@@ -201,7 +201,7 @@ rm -f {input} && mkfifo {input} && : > {out}
 exec 3<> {input}
 ( {line} > {out} 3>&- ) & pid=$!
 {feed} >&3 & feeder=$!
-{fed}states {states} {out}
+{until}states {states} {out}
 {{ {kill}; }} 2> /dev/null || echo "it could not be killed"
 kill $feeder 2> /dev/null
 exec 3>&-

@@ -63,8 +63,8 @@ impl Coverage {
             features.push(ENDINGS[ending(ended)].to_owned());
             let is_gated = matches!(ended, Ending::KilledBefore { gated: true, .. });
             features.extend(is_gated.then(|| GATED.to_owned()));
-            let mut refreshed = sync.refreshed.iter();
-            let is_broken = ended != Ending::Success && refreshed.any(|refreshed| *refreshed);
+            let mut flags = sync.refreshed.iter();
+            let is_broken = ended != Ending::Success && flags.any(|refreshed| *refreshed);
             features.extend(is_broken.then(|| "a refresh that is broken off".to_owned()));
             let mut refreshes = sync.refreshed.iter().zip(&case.streams);
             let has_refresh = nth > 0

@@ -72,7 +72,7 @@ pub fn write(report: &Report, cases: &[Replayed], to: &mut dyn Write) -> io::Res
         let list = |checks: &[&str]| checks.join(", ");
         match (still.is_empty(), news.is_empty(), unseen.is_empty()) {
             (false, ..) => {
-                writeln!(to, "{FAILED}still failing{FAILED:#}  {case}: {}", list(still))?
+                writeln!(to, "{FAILED}still failing{FAILED:#}  {case}: {}", list(still))?;
             }
             (_, false, _) => {
                 writeln!(

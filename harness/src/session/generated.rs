@@ -243,7 +243,9 @@ impl Generator<'_> {
                     let Ok(mut seen) = seen.lock() else { return };
                     for (cases, (evidence, verdicts)) in ran {
                         let gone = seen.add(nth, cases, evidence, verdicts);
-                        gone.iter().for_each(|evidence| self.forget(evidence));
+                        if let Some(evidence) = gone {
+                            self.forget(&evidence);
+                        }
                     }
                     if let Err(error) = ended {
                         seen.trouble.get_or_insert(trouble(&error));
@@ -312,9 +314,9 @@ impl Generator<'_> {
         // Rows beyond number are compared once.
         let is_well = verdicts.failed.is_empty() && !case.has_many();
         for about in CLAIMED.into_iter().filter(|about| is_well && wanted(about)) {
-            self.is_about(&mut evidence, Some(about));
+            Self::is_about(&mut evidence, Some(about));
             verdicts.add(self.judged(&evidence, &|id| id == about));
-            self.is_about(&mut evidence, None);
+            Self::is_about(&mut evidence, None);
         }
         Ok((evidence, verdicts))
     }
@@ -324,7 +326,7 @@ impl Generator<'_> {
     }
 
     /// Has a trial be about a check that judges only what is.
-    pub fn is_about(&self, evidence: &mut Evidence, check: Option<&str>) {
+    pub fn is_about(evidence: &mut Evidence, check: Option<&str>) {
         if evidence.purpose == Purpose::Write {
             for member in &mut evidence.members {
                 member.about = check.map(str::to_owned);

@@ -17,6 +17,7 @@ use crate::generate::GENERATED;
 use crate::generate::case::Case;
 use crate::generate::smaller::smallest;
 use crate::model::{self, Input};
+use crate::protocol::catalog::ConfiguredStream;
 use crate::scenario::Scenario;
 use crate::subject::INTERRUPTED;
 
@@ -137,7 +138,7 @@ impl<'g> Shrinker<'g> {
         let mut scenario = written(&small, check).ok()?;
         if CLAIMED.contains(&check) {
             scenario.about = Some(check.to_owned());
-            self.generator.is_about(&mut evidence, Some(check));
+            Generator::is_about(&mut evidence, Some(check));
         }
         scenario.failed = verdicts.failed.keys().cloned().collect();
         expect(&mut scenario);
@@ -257,7 +258,7 @@ fn expect(scenario: &mut Scenario) {
     let syncs: Vec<Input> =
         scenario.syncs.iter().map(|sync| (&sync.streams, sync.steps.as_slice())).collect();
     let after = |nth: usize| {
-        let streams = scenario.syncs[nth].streams.streams.iter().map(|one| one.descriptor());
+        let streams = scenario.syncs[nth].streams.streams.iter().map(ConfiguredStream::descriptor);
         let rows = streams.flat_map(|stream| {
             let expected = model::expected(&stream, &syncs[..=nth]);
             let raw = |row: &str| RawValue::from_string(row.to_owned()).ok();
