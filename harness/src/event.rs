@@ -165,7 +165,7 @@ pub struct Small {
     /// Its streams.
     pub streams: usize,
     /// Its records and states.
-    pub messages: usize,
+    pub messages: u64,
 }
 
 impl Generated {

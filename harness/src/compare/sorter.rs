@@ -3,14 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
-
 use super::close_look::Row;
 use super::index::Index;
 use super::{Comparison, Difference, Kind, Place};
-use crate::model::{self, Gone, Reason, Version};
+use crate::model::{Gone, Reason, Version};
 use crate::protocol::catalog::SyncMode;
-use crate::protocol::json;
 
 /// Sorts rows that differ into kinds.
 pub struct Sorter<'a> {
@@ -83,12 +80,13 @@ impl<'a> Sorter<'a> {
                     _ => Kind::Duplicated,
                 }
             } else {
-                match self.gone.get(&row.canonical).map(|gone| gone.reason) {
+                let gone = self.gone.get(&row.canonical);
+                // A soft delete keeps the row, marked as deleted: once.
+                if gone.is_some_and(Gone::is_marked) && marked.insert(row.key.clone()) {
+                    continue;
+                }
+                match gone.map(|gone| gone.reason) {
                     Some(Reason::Replaced) => replaced,
-                    // A soft delete keeps the row, marked as deleted: once.
-                    Some(Reason::Deleted) if is_delete(&row) && marked.insert(row.key.clone()) => {
-                        continue;
-                    }
                     Some(Reason::Deleted) => Kind::DeleteIgnored,
                     Some(Reason::Outdated) if missing_keys.contains(&row.key) => Kind::WrongWinner,
                     Some(Reason::Outdated) => Kind::DedupKept,
@@ -149,10 +147,6 @@ impl<'a> Sorter<'a> {
 fn take<'a>(rows: &mut Vec<Row<'a>>, is: impl Fn(&Row) -> bool) -> Option<Row<'a>> {
     let at = rows.iter().position(is)?;
     Some(rows.remove(at))
-}
-
-fn is_delete(row: &Row) -> bool {
-    model::is_delete(&json::read(&row.canonical).unwrap_or(Value::Null))
 }
 
 /// Missing rows, to find what another row most likely was.

@@ -144,6 +144,9 @@ fi
 again=$trial/{AGAIN}
 "#
         );
+        if !self.readback.is_empty() {
+            script.push_str(SHOWN);
+        }
         if self.launches.iter().any(|one| one.end.0 != End::Own) {
             script.push_str(WAIT);
         }
@@ -158,7 +161,6 @@ again=$trial/{AGAIN}
                 script,
                 "[ ! -f \"$again/{EXPECTED}\" ] || {{ echo \"== expected\"; shown \"$again/{EXPECTED}\"; }}"
             );
-            script = script.replacen("again=$trial", &format!("{SHOWN}again=$trial"), 1);
         }
         if !self.found.is_empty() {
             script.push_str("\necho \"== what touchdown found\"\n");

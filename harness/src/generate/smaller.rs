@@ -1,7 +1,7 @@
 //! Making a case smaller by its meaning: fewer syncs, streams, records and states, fields; then
 //! simpler values.
 
-use super::case::{Case, Ending, Event, Key, Mode, Row, Sync};
+use super::case::{Case, Ending, Event, Key, Mode, Row, Sync, states};
 
 /// The smallest case found that still fails; `still_fails` runs one, and says no when its budget is
 /// used up.
@@ -179,27 +179,16 @@ impl Case {
 
     /// How many records and states are sent, in all syncs.
     #[must_use]
-    pub fn messages(&self) -> usize {
-        let count = |event: &Event| match event {
-            Event::Row(_) | Event::State { .. } => 1,
-            Event::Many { count, state_every, .. } => {
-                (count + count.checked_div(*state_every).unwrap_or(0)) as usize
-            }
+    pub fn messages(&self) -> u64 {
+        let of_sync = |sync: &Sync| {
+            let records = sync.events.iter().map(|event| match event {
+                Event::Row(_) => 1,
+                Event::Many { count, .. } => u64::from(*count),
+                Event::State { .. } => 0,
+            });
+            records.sum::<u64>() + states(&sync.events)
         };
-        self.syncs.iter().flat_map(|sync| &sync.events).map(count).sum()
-    }
-
-    /// What makes one case smaller than another, first things first.
-    #[must_use]
-    pub fn size(&self) -> impl Ord + use<> {
-        let fields = self.streams.iter().map(|one| one.fields.len() + one.wide as usize);
-        (
-            self.syncs.len(),
-            self.streams.len(),
-            self.events(),
-            self.messages(),
-            fields.sum::<usize>(),
-        )
+        self.syncs.iter().map(of_sync).sum()
     }
 
     fn drop_sync(&mut self, at: usize) {

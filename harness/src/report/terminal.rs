@@ -200,8 +200,8 @@ fn generation(of: &Generated, to: &mut dyn Write) -> io::Result<()> {
         writeln!(
             to,
             "  {check}: made small in {launches} launches: {}, {}, {}",
-            counted(*syncs, "sync"),
-            counted(*streams, "stream"),
+            counted(*syncs as u64, "sync"),
+            counted(*streams as u64, "stream"),
             counted(*messages, "message")
         )?;
     }
@@ -222,6 +222,6 @@ fn generation(of: &Generated, to: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn counted(count: usize, what: &str) -> String {
+fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

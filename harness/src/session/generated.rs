@@ -75,7 +75,13 @@ impl Verdicts {
 }
 
 /// A launch of cases: what was seen, and what came of it.
-type Ran = (Evidence, Verdicts);
+struct Ran {
+    cases: Vec<Case>,
+    /// How each sync that was run ended for all of them.
+    endings: Vec<Ending>,
+    evidence: Evidence,
+    verdicts: Verdicts,
+}
 
 /// A launch of many, in which something failed.
 pub struct Failed {
@@ -104,19 +110,8 @@ impl Seen {
     }
 
     /// Adds a launch; gives back the evidence that is not kept.
-    fn add(
-        &mut self,
-        nth: u64,
-        cases: Vec<Case>,
-        evidence: Evidence,
-        verdicts: Verdicts,
-    ) -> Option<Evidence> {
-        let endings: Vec<Ending> = joined(&cases)
-            .syncs
-            .iter()
-            .take(evidence.launches.len())
-            .map(|one| one.ending)
-            .collect();
+    fn add(&mut self, nth: u64, ran: Ran) -> Option<Evidence> {
+        let Ran { cases, endings, evidence, verdicts } = ran;
         for case in &cases {
             self.coverage.add(case, &endings);
         }
@@ -241,14 +236,17 @@ impl Generator<'_> {
                     let mut ran = Vec::new();
                     let ended = self.run_cases(cases.to_vec(), &id, &mut ran);
                     let Ok(mut seen) = seen.lock() else { return };
-                    for (cases, (evidence, verdicts)) in ran {
-                        let gone = seen.add(nth, cases, evidence, verdicts);
-                        if let Some(evidence) = gone {
-                            self.forget(&evidence);
-                        }
-                    }
-                    if let Err(error) = ended {
+                    let gone: Vec<_> =
+                        ran.into_iter().filter_map(|ran| seen.add(nth, ran)).collect();
+                    let stopped = ended.map_err(|error| {
                         seen.trouble.get_or_insert(trouble(&error));
+                    });
+                    // Files are removed while others go on.
+                    drop(seen);
+                    for evidence in &gone {
+                        self.forget(evidence);
+                    }
+                    if stopped.is_err() {
                         return;
                     }
                 }
@@ -267,15 +265,18 @@ impl Generator<'_> {
         &self,
         mut cases: Vec<Case>,
         id: &str,
-        into: &mut Vec<(Vec<Case>, Ran)>,
+        into: &mut Vec<Ran>,
     ) -> Result<(), LaunchError> {
-        let (evidence, verdicts) = self.run_case(&joined(&cases), id)?;
+        let case = joined(&cases);
+        let (evidence, verdicts) = self.run_case(&case, id)?;
+        let run = case.syncs.iter().take(evidence.launches.len());
+        let endings = run.map(|sync| sync.ending).collect();
         let is_split = cases.len() > 1
             && hides_others(&evidence)
             && !INTERRUPTED.load(Ordering::SeqCst)
             && self.splits.fetch_add(1, Ordering::SeqCst) < SPLITS;
         if !is_split {
-            into.push((cases, (evidence, verdicts)));
+            into.push(Ran { cases, endings, evidence, verdicts });
             return Ok(());
         }
         let second = cases.split_off(cases.len() / 2);
@@ -283,15 +284,15 @@ impl Generator<'_> {
         self.run_cases(cases.clone(), &format!("{id}-1"), into)?;
         self.run_cases(second.clone(), &format!("{id}-2"), into)?;
         let in_half = |check: &String| {
-            into[before..].iter().any(|(_, (_, half))| half.failed.contains_key(check))
+            into[before..].iter().any(|half| half.verdicts.failed.contains_key(check))
         };
         if verdicts.failed.keys().all(in_half) {
             self.forget(&evidence);
         } else {
             // Something fails only where all are together.
-            into.drain(before..).for_each(|(_, (evidence, _))| self.forget(&evidence));
+            into.drain(before..).for_each(|half| self.forget(&half.evidence));
             cases.extend(second);
-            into.push((cases, (evidence, verdicts)));
+            into.push(Ran { cases, endings, evidence, verdicts });
         }
         Ok(())
     }
@@ -304,8 +305,7 @@ impl Generator<'_> {
         let names = self.plan.names.apart(&format!("g{nth}"));
         let trials = pack::pack(&[scenario], &names, 0).map_err(|error| failed(id, error))?;
         let trial = trials.into_iter().next().unwrap_or_default();
-        let purpose = if trial.manner.breaks { Purpose::WriteBroken } else { Purpose::Write };
-        let job = Job::write(purpose, trial);
+        let job = Job::syncs(trial);
         self.runner.plan(job.launches());
         let mut evidence = self.runner.run(job)?;
         let mut verdicts = Verdicts::default();

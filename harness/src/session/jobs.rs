@@ -29,11 +29,7 @@ impl Session<'_> {
                 let names = self.plan.names.apart(&format!("s{nth}"));
                 trials.extend(pack::pack(std::slice::from_ref(one), &names, 0)?);
             }
-            for trial in trials {
-                let purpose =
-                    if trial.manner.breaks { Purpose::WriteBroken } else { Purpose::Write };
-                jobs.push(Job::write(purpose, trial));
-            }
+            jobs.extend(trials.into_iter().map(Job::syncs));
             jobs.extend(self.failing_write(&own)?);
             jobs.extend(self.undeclared_write(&own)?);
         }

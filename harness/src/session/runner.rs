@@ -43,6 +43,12 @@ impl Job {
         Self::write(purpose, trial)
     }
 
+    /// A trial of syncs, which need not succeed where it breaks them.
+    pub fn syncs(trial: Trial) -> Self {
+        let purpose = if trial.manner.breaks { Purpose::WriteBroken } else { Purpose::Write };
+        Self::write(purpose, trial)
+    }
+
     /// A trial of writes.
     pub fn write(purpose: Purpose, trial: Trial) -> Self {
         let Trial { id, members, syncs, manner } = trial;
