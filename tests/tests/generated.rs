@@ -60,14 +60,16 @@ fn nothing_is_found_where_nothing_is_wrong() {
 
 #[test]
 fn what_no_fixed_case_was_written_for_is_found_and_small() {
-    // The fault, a check that finds it, and how much of a case is left: syncs, and lines sent.
-    for (fault, check, syncs, lines) in [
-        ("late-older-wins", "dedup-wrong-winner", 2, 3),
-        ("cut-over-64k", "data-altered", 1, 2),
-        ("array-nulls-dropped", "data-altered", 1, 2),
+    // The fault, a seed, a check that finds it, and how much of a case is left: syncs, and lines
+    // sent.
+    for (fault, seed, check, syncs, lines) in [
+        ("late-older-wins", 5, "dedup-wrong-winner", 2, 3),
+        ("cut-over-64k", 5, "data-altered", 1, 2),
+        ("array-nulls-dropped", 5, "data-altered", 1, 2),
+        ("truncate-at-start", 6, "generation-dropped-early", 3, 2),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let (code, report, printed) = run(folder.path(), 200, 5, fault);
+        let (code, report, printed) = run(folder.path(), 200, seed, fault);
         assert_eq!(code, 1, "{fault}: {printed}");
         let failed = report["results"].as_array().unwrap().iter();
         let failed = failed.filter(|row| row["outcome"] == "failed" && row["check"] == check);

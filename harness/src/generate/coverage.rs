@@ -63,14 +63,13 @@ impl Coverage {
             features.push(ENDINGS[ending(ended)].to_owned());
             let is_gated = matches!(ended, Ending::KilledBefore { gated: true, .. });
             features.extend(is_gated.then(|| GATED.to_owned()));
-            let mut flags = sync.refreshed.iter();
-            let is_broken = ended != Ending::Success && flags.any(|refreshed| *refreshed);
-            features.extend(is_broken.then(|| "a refresh that is broken off".to_owned()));
             let mut refreshes = sync.refreshed.iter().zip(&case.streams);
             let has_refresh = nth > 0
                 && refreshes
                     .any(|(refreshed, stream)| *refreshed && stream.mode != Mode::Overwrite);
             features.extend(has_refresh.then(|| "refresh".to_owned()));
+            let is_broken = has_refresh && ended != Ending::Success;
+            features.extend(is_broken.then(|| "a refresh that is broken off".to_owned()));
             for event in &sync.events {
                 match event {
                     Event::Row(row) => rows.push(row),

@@ -164,6 +164,10 @@ impl Frame {
                 if endings.len() > 2 && numbers.percent(25) {
                     endings[2] = End::Success;
                 }
+                // There are rows already, which a refresh is to replace; four syncs at most.
+                if endings.len() < 3 && numbers.percent(50) {
+                    endings.insert(0, End::Success);
+                }
                 // The last sync has to show what is left.
                 endings.push(End::Success);
                 endings

@@ -281,20 +281,29 @@ impl Generator<'_> {
         }
         let second = cases.split_off(cases.len() / 2);
         let before = into.len();
-        self.run_cases(cases.clone(), &format!("{id}-1"), into)?;
-        self.run_cases(second.clone(), &format!("{id}-2"), into)?;
+        let halves = self
+            .run_cases(cases.clone(), &format!("{id}-1"), into)
+            .and_then(|()| self.run_cases(second.clone(), &format!("{id}-2"), into));
         let in_half = |check: &String| {
             into[before..].iter().any(|half| half.verdicts.failed.contains_key(check))
         };
-        if verdicts.failed.keys().all(in_half) {
+        if halves.is_ok() && verdicts.failed.keys().all(in_half) {
             self.forget(&evidence);
         } else {
-            // Something fails only where all are together.
-            into.drain(before..).for_each(|half| self.forget(&half.evidence));
+            // Something fails only where all are together, or the halves were not seen. What fails in
+            // a half alone stays.
+            let tells_more = |half: &Ran| {
+                half.verdicts.failed.keys().any(|check| !verdicts.failed.contains_key(check))
+            };
+            let (more, gone): (Vec<Ran>, Vec<Ran>) = into.drain(before..).partition(tells_more);
+            for half in &gone {
+                self.forget(&half.evidence);
+            }
+            into.extend(more);
             cases.extend(second);
             into.push(Ran { cases, endings, evidence, verdicts });
         }
-        Ok(())
+        halves
     }
 
     /// Runs a case that is known by this name.
