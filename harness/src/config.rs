@@ -80,6 +80,14 @@ pub struct Generation {
     pub shrink_launches: usize,
 }
 
+impl Generation {
+    /// Whether no cases are wanted.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self.amount, Amount::Cases(0))
+    }
+}
+
 /// How many cases are generated.
 #[derive(Debug, Clone, Copy)]
 pub enum Amount {
@@ -148,7 +156,7 @@ pub enum PlanError {
         error: String,
     },
     /// The patterns leave nothing.
-    #[error("nothing is selected: --run and --skip together leave no check or no scenario")]
+    #[error("nothing is selected: --run, --skip and --no-fixed leave no check or no scenario")]
     NothingSelected,
     /// Words that a shell would not take.
     #[error("{flag}: {words:?} cannot be split into words: a quote is not closed")]

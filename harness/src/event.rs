@@ -141,6 +141,12 @@ pub struct Report {
 pub struct Generated {
     /// How many there were.
     pub cases: usize,
+    /// Why there were none, though some were wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Whether no other scenarios were wanted.
+    #[serde(skip)]
+    pub is_all: bool,
     /// By feature, how many of them had it.
     pub exercised: BTreeMap<String, usize>,
     /// Those that failed, made small: one for checks that fail together.
@@ -207,7 +213,10 @@ impl Report {
     pub fn is_silent(&self) -> bool {
         use Outcome::{Inconclusive, NotApplicable, NotSelected};
         let says_nothing = |outcome| matches!(outcome, Inconclusive | NotApplicable | NotSelected);
-        self.results.iter().all(|row| says_nothing(row.outcome))
+        // Where generated cases are all that was asked for, the spec is not what it was about.
+        let sent_none = |of: &Generated| of.is_all && of.why.is_some();
+        self.generated.as_ref().is_some_and(sent_none)
+            || self.results.iter().all(|row| says_nothing(row.outcome))
     }
 
     /// The rows that fail the run.

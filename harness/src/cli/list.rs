@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Exit, complain, print};
 use crate::checks::{self, Check, Level};
+use crate::generate::GENERATED;
 use crate::scenario::capability::Capability;
 use crate::scenario::{Scenario, load};
 
@@ -79,6 +80,7 @@ fn as_text(scenarios: &[Scenario]) -> String {
     for scenario in scenarios {
         let _ = writeln!(text, "  {:<31} {}", scenario.id, scenario.summary);
     }
+    let _ = writeln!(text, "  {GENERATED:<31} cases that nobody wrote, new ones with each --seed");
     let _ = writeln!(text, "\ndeclarations (--declare NAME=VALUE; the first is taken else):");
     for one in Capability::ALL {
         let _ = writeln!(text, "  {:<31} {}", one.name(), one.about());

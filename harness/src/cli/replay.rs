@@ -1,6 +1,6 @@
 //! `touchdown replay CASE…`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Exit;
 use super::drive::{self, Chosen, drive};
@@ -32,16 +32,14 @@ pub fn run(args: &Args) -> Exit {
     let scenarios = match load::saved(&args.cases) {
         Ok(scenarios) => scenarios,
         Err(error) => {
-            let what = "(a case is a folder with scenario.json, or with case/scenario.json)";
-            super::complain(format!("{error}\n{what}"));
+            super::complain(error);
             return Exit::Usage;
         }
     };
     let saved: Vec<_> = scenarios.iter().map(|one| (one.id.clone(), one.failed.clone())).collect();
     let chosen = selection(&scenarios).map(|selection| {
         let (is_brought, seed, generation) = (true, 0, Generation::default());
-        // A run clears its folder of what was kept before, and a case may lie there.
-        let out = args.drive.out.join("replayed");
+        let out = out(&args.drive.out, &args.cases);
         Chosen { scenarios, is_brought, selection, seed, generation, out }
     });
     let report = match drive(&args.drive, chosen) {
@@ -57,6 +55,18 @@ pub fn run(args: &Args) -> Exit {
         Exit::Conformant if !cases.iter().all(Replayed::is_fixed) => Exit::Nothing,
         exit => exit,
     }
+}
+
+/// Where failures are kept. A run clears its folder of what was kept before: no case may lie there.
+fn out(within: &Path, cases: &[PathBuf]) -> PathBuf {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let is_free = |out: &PathBuf| {
+        let out = whole(out);
+        cases.iter().all(|case| !whole(case).starts_with(&out))
+    };
+    let first = within.join("replayed");
+    let more = (2..).map(|nth| within.join(format!("replayed-{nth}")));
+    std::iter::once(first.clone()).chain(more).find(is_free).unwrap_or(first)
 }
 
 /// All checks that look at syncs.

@@ -61,6 +61,9 @@ fn chosen(args: &Args) -> Result<Chosen, PlanError> {
     };
     let saved = args.generation.saved()?;
     let generation = args.generation.plan(&saved, args.drive.image.image.is_some());
+    if generation.no_fixed && generation.is_none() && saved.is_empty() {
+        return Err(PlanError::NothingSelected);
+    }
     scenarios.extend(saved);
     let selection = Selection::new(&args.run, &args.skip, &scenarios)?;
     let (is_brought, seed, out) = (args.scenarios.is_some(), args.seed, args.drive.out.clone());

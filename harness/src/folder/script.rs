@@ -131,17 +131,25 @@ impl Script<'_> {
             r#"#!/bin/sh
 # Repeats what touchdown did, without touchdown: the same launches with the same input, and shows what
 # has landed after them. Streams get names of their own each time, to be new ones.
+here=$(cd "$(dirname "$0")" && pwd) || exit
 cd {from} || exit
-trial={folder}
 if [ "${{1-}}" != renamed ]; then
+    was={folder} trial=$here
     name={stem}_$(printf %06d $((($(date +%s) * 131 + $$) % 1000000)))
+    edit="s/{run}/$name/g"
+    if [ "$trial" != "$was" ]; then
+        case $trial$was in *[!A-Za-z0-9_./-]*)
+            echo "it was moved: give it a path without blanks and such" >&2; exit 2 ;;
+        esac
+        edit="$edit; s|$was/|$trial/|g"
+    fi
     mkdir -p "$trial/{AGAIN}" || exit
     for file in {SCRIPT} {STREAMS} {EXPECTED} $(cd "$trial" && ls | grep -E '^[0-9]+\.(catalog|messages)\.json'); do
-        [ ! -f "$trial/$file" ] || sed "s/{run}/$name/g" "$trial/$file" > "$trial/{AGAIN}/$file"
+        [ ! -f "$trial/$file" ] || sed "$edit" "$trial/$file" > "$trial/{AGAIN}/$file"
     done
     exec sh "$trial/{AGAIN}/{SCRIPT}" renamed
 fi
-again=$trial/{AGAIN}
+again=$here
 "#
         );
         if !self.readback.is_empty() {
@@ -283,9 +291,10 @@ mod tests {
         }
         .syncs();
         for part in [
-            "cd '/my place' || exit\ntrial='/out/two words'\n",
+            "cd '/my place' || exit\n",
+            "    was='/out/two words' trial=$here\n",
             "    name=touchdown_20260101_$(printf %06d ",
-            "sed \"s/touchdown_20260101_abcdef/$name/g\"",
+            "    edit=\"s/touchdown_20260101_abcdef/$name/g\"\n",
             "# Left out here: it stood still for a while.\n",
             "== launch 1 of 2, killed after 3 lines",
             "( first > \"$again/1.out\" 3>&- ) & pid=$!\n",

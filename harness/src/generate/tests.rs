@@ -11,7 +11,7 @@ use crate::scenario::names::Names;
 use crate::scenario::{Scenario, Sent, SentBody, Step, pack};
 
 fn offer() -> Offer {
-    let modes = vec![Mode::Append, Mode::Overwrite, Mode::Dedup, Mode::DedupDeletes];
+    let modes = MODES.to_vec();
     Offer { modes, namespaces: true, refreshes: true }
 }
 
@@ -218,10 +218,13 @@ fn cases_of_a_launch_are_one_and_come_apart_again() {
     }
 }
 
+/// All modes.
+const MODES: [Mode; 4] = [Mode::Append, Mode::Overwrite, Mode::Dedup, Mode::DedupDeletes];
+
 /// What is left of a case where this makes it fail, and how often it was run.
 fn shrunk(case: Case, fails: impl Fn(&Case) -> bool) -> (Case, usize) {
     let mut runs = 0;
-    let small = smallest(case, &mut |case| {
+    let small = smallest(case, &MODES, &mut |case: &Case| {
         runs += 1;
         fails(case)
     });
@@ -281,12 +284,39 @@ fn many_records_become_as_few_as_fail() {
 }
 
 #[test]
+fn no_stream_comes_into_a_mode_that_is_not_offered() {
+    for case in cases(100) {
+        let before: Vec<Mode> = case.streams.iter().map(|stream| stream.mode).collect();
+        smallest(case, &[Mode::Overwrite], &mut |case: &Case| {
+            assert!(case.streams.iter().all(|stream| before.contains(&stream.mode)));
+            true
+        });
+    }
+}
+
+#[test]
+fn a_case_that_rests_on_generations_needs_them() {
+    let mut seen = [0; 2];
+    for case in cases(300) {
+        let overwrites = case.streams.iter().any(|stream| stream.mode == Mode::Overwrite);
+        let refreshes = case.syncs.iter().any(|sync| {
+            let mut streams = sync.refreshed.iter().zip(&case.streams);
+            streams.any(|(refreshed, stream)| *refreshed && stream.mode != Mode::Overwrite)
+        });
+        let needs = refreshes || overwrites && case.breaks();
+        assert_eq!(!case.written("x").unwrap().needs.is_empty(), needs, "{case:?}");
+        seen[usize::from(needs)] += 1;
+    }
+    assert!(seen.iter().all(|seen| *seen > 20), "{seen:?}");
+}
+
+#[test]
 fn what_is_made_smaller_is_legal_and_so_is_what_is_drawn() {
     for (nth, case) in cases(300).enumerate() {
         assert!(case.is_legal(), "{case:?}");
         // Every other candidate fails, so that the next ones are made of it.
         let mut tried = nth;
-        smallest(case, &mut |case| {
+        smallest(case, &MODES, &mut |case: &Case| {
             assert!(case.is_legal(), "{case:?}");
             tried += 1;
             tried % 2 == 0

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::case::{CODES, Case, Ending, Event, Key, Mode, Row, Stream};
+use super::case::{self, CODES, Case, Ending, Event, Key, Mode, Row, Stream};
 use crate::scenario::bulk::Bulk;
+use crate::scenario::capability::Capability;
 use crate::scenario::{Disturbance, Pace, Scenario, Sent, Step, Sync};
 
 /// When the first record is emitted, in milliseconds since 1970.
@@ -28,6 +29,17 @@ impl Case {
         values.any(|(field, value)| field.kind.is_long(*value))
     }
 
+    /// Whether what must be left of it depends on generations: where a stream is refreshed that is no
+    /// overwrite, and where an overwrite is broken off.
+    fn is_refreshed(&self) -> bool {
+        let of_sync = |sync: &case::Sync| {
+            let mut streams = sync.refreshed.iter().zip(&self.streams);
+            streams.any(|(refreshed, stream)| *refreshed && stream.mode != Mode::Overwrite)
+        };
+        let overwrites = self.streams.iter().any(|stream| stream.mode == Mode::Overwrite);
+        self.syncs.iter().any(of_sync) || overwrites && self.breaks()
+    }
+
     /// The scenario, under this name. The error says what of it cannot be written.
     pub fn written(&self, id: &str) -> Result<Scenario, String> {
         let generations = Vec::new();
@@ -43,7 +55,7 @@ impl Case {
             // Each sync has its own.
             statuses: false,
             about: None,
-            needs: Vec::new(),
+            needs: if self.is_refreshed() { vec![Capability::Refreshes] } else { Vec::new() },
             breaks: self.breaks(),
             default_namespace: false,
             at_once: false,

@@ -11,7 +11,7 @@ pub struct Replayed<'a> {
     case: &'a str,
     /// Those of its checks that still fail.
     still: Vec<&'a str>,
-    /// Others that fail in it now.
+    /// Others that fail in it now, and that fail a run.
     news: Vec<&'a str>,
     /// Those of its checks that neither passed nor failed, with why.
     unseen: Vec<String>,
@@ -27,7 +27,7 @@ impl<'a> Replayed<'a> {
         let passes =
             |check: &str| rows().any(|row| row.check == check && row.outcome == Outcome::Passed);
         let known = || failed.iter().map(String::as_str);
-        let news = rows().filter(|row| row.outcome == Outcome::Failed);
+        let news = report.failures().filter(|row| row.scenario == case);
         let news =
             news.map(|row| row.check.as_str()).filter(|check| known().all(|one| one != *check));
         let why = |check: &str| {

@@ -191,6 +191,9 @@ fn summary(
 
 fn generation(of: &Generated, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to, "{} generated cases", of.cases)?;
+    if let Some(why) = &of.why {
+        writeln!(to, "  {DOUBT}none were sent{DOUBT:#}: {why}")?;
+    }
     let listed = |names: &BTreeSet<String>| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         names.join(", ")

@@ -28,6 +28,7 @@
 //! | `{"disturb": {"kill-at-states": 3}}` | it is killed once so many states have come |
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
@@ -89,8 +90,8 @@ pub fn built_in() -> Result<Vec<Scenario>, LoadError> {
     for folder in BUILT_IN.dirs() {
         let id = folder.path().to_string_lossy().into_owned();
         all.push(scenario(&id, &|name| {
-            let file = folder.get_file(folder.path().join(name))?;
-            Some(file.contents_utf8().unwrap_or_default().to_owned())
+            let Some(file) = folder.get_file(folder.path().join(name)) else { return Ok(None) };
+            Ok(Some(file.contents_utf8().unwrap_or_default().to_owned()))
         })?);
     }
     all.sort_by(|a, b| a.id.cmp(&b.id));
@@ -135,8 +136,13 @@ fn saved_one(path: &Path) -> Result<Scenario, LoadError> {
     let within = path.join(super::save::CASE);
     let folder = if path.join("scenario.json").is_file() { path } else { &within };
     if !folder.join("scenario.json").is_file() {
-        let (file, what) = (path.display().to_string(), "it holds no scenario.json".to_owned());
-        return Err(LoadError { file, what });
+        let what = if path.exists() {
+            "it holds no scenario.json\n(a case is a folder with scenario.json, or with \
+             case/scenario.json)"
+        } else {
+            "there is no such folder"
+        };
+        return Err(LoadError { file: path.display().to_string(), what: what.to_owned() });
     }
     // `…/generated-data-lost/case` is known by the folder that it lies in.
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
@@ -150,7 +156,11 @@ fn name_of(folder: &Path) -> String {
 
 fn one_of(folder: &Path, id: &str) -> Result<Scenario, LoadError> {
     let shown = folder.display().to_string();
-    scenario(id, &|name| std::fs::read_to_string(folder.join(name)).ok()).map_err(|mut error| {
+    let read = |name: &str| match std::fs::read_to_string(folder.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    };
+    scenario(id, &read).map_err(|mut error| {
         // It is told by where it lies, whatever it is called.
         error.file = error.file.replacen(id, &shown, 1);
         error
@@ -162,7 +172,7 @@ fn one_of(folder: &Path, id: &str) -> Result<Scenario, LoadError> {
 fn distinct(all: &[Scenario]) -> Result<(), String> {
     let mut ids = HashSet::new();
     if let Some(twice) = all.iter().find(|scenario| !ids.insert(&scenario.id)) {
-        return Err(format!("two are called {}", twice.id));
+        return Err(format!("two are called {}: rename the folder of one", twice.id));
     }
     let mut owners: HashMap<Descriptor, &str> = HashMap::new();
     // Saved cases get names apart.
@@ -180,23 +190,34 @@ fn distinct(all: &[Scenario]) -> Result<(), String> {
     Ok(())
 }
 
-fn scenario(id: &str, read: &dyn Fn(&str) -> Option<String>) -> Result<Scenario, LoadError> {
+/// Reads a file of a scenario; one that is not there is `None`.
+type Read<'a> = &'a dyn Fn(&str) -> io::Result<Option<String>>;
+
+fn scenario(id: &str, read: Read) -> Result<Scenario, LoadError> {
     let fail = |file: &str, what: String| LoadError { file: format!("{id}/{file}"), what };
-    let head =
-        read("scenario.json").ok_or_else(|| fail("scenario.json", "it is not there".into()))?;
+    let read = |file: &str| read(file).map_err(|error| fail(file, error.to_string()));
+    let needed = |file: &str| read(file)?.ok_or_else(|| fail(file, "it is not there".to_owned()));
+    let head = needed("scenario.json")?;
     let head: Head =
         serde_json::from_str(&head).map_err(|e| fail("scenario.json", e.to_string()))?;
     let mut syncs = Vec::new();
     for nth in 1.. {
         let file = format!("{nth}.catalog.json");
-        let Some(catalog) = read(&file) else { break };
+        let Some(catalog) = read(&file)? else {
+            for other in ["messages.jsonl", "expected.jsonl"] {
+                if read(&format!("{nth}.{other}"))?.is_some() {
+                    return Err(fail(&file, format!("it is not there, and {nth}.{other} is")));
+                }
+            }
+            break;
+        };
         let streams =
             serde_json::from_str(&catalog).map_err(|error| fail(&file, error.to_string()))?;
         let file = format!("{nth}.messages.jsonl");
-        let messages = read(&file).unwrap_or_default();
+        let messages = needed(&file)?;
         let steps = lines(&messages, step).map_err(|what| fail(&file, what))?;
         let file = format!("{nth}.expected.jsonl");
-        let expected = read(&file).unwrap_or_default();
+        let expected = read(&file)?.unwrap_or_default();
         let expected = lines(&expected, row).map_err(|what| fail(&file, what))?;
         syncs.push(Sync { catalog, streams, steps, expected });
     }
@@ -355,15 +376,27 @@ mod tests {
 
     #[test]
     fn errors_name_the_line() {
-        let read = |name: &str| match name {
-            "scenario.json" => Some(r#"{"summary":"s"}"#.to_owned()),
-            "1.catalog.json" => Some(r#"{"streams":[]}"#.to_owned()),
-            "1.messages.jsonl" => Some("{\"touchdown\":\"gate\"}\n{\"touchdown\":\"gatt\"}".into()),
-            _ => None,
-        };
-        let error = scenario("x", &read).unwrap_err();
-        assert_eq!(error.file, "x/1.messages.jsonl");
-        assert!(error.what.starts_with("line 2: "), "{error}");
+        let two = "{\"touchdown\":\"gate\"}\n{\"touchdown\":\"gatt\"}";
+        let error = loaded("", &[two]).unwrap_err();
+        assert!(error.starts_with("x/1.messages.jsonl: line 2: "), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_unreadable_is_no_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text);
+        let error = || one_of(folder.path(), "x").unwrap_err().to_string();
+        write("scenario.json", br#"{"summary":"s"}"#).unwrap();
+        assert!(error().ends_with("/1.catalog.json: it is not there"), "{}", error());
+        write("1.catalog.json", br#"{"streams":[]}"#).unwrap();
+        assert!(error().ends_with("/1.messages.jsonl: it is not there"), "{}", error());
+        write("1.messages.jsonl", b"\xff").unwrap();
+        assert!(error().contains("/1.messages.jsonl: stream did not contain"), "{}", error());
+        write("1.messages.jsonl", b"").unwrap();
+        one_of(folder.path(), "x").unwrap();
+        write("2.expected.jsonl", b"").unwrap();
+        let told = "/2.catalog.json: it is not there, and 2.expected.jsonl is";
+        assert!(error().ends_with(told), "{}", error());
     }
 
     /// A scenario of syncs with these messages.
@@ -380,7 +413,7 @@ mod tests {
                 _ => None,
             }
         };
-        scenario("x", &read).map_err(|error| error.to_string())
+        scenario("x", &|name| Ok(read(name))).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -85,7 +85,8 @@ struct Ran {
 
 /// A launch of many, in which something failed.
 pub struct Failed {
-    nth: u64,
+    /// Which launch it was.
+    pub nth: u64,
     /// The cases.
     pub cases: Vec<Case>,
     /// The checks, each with what it found.
@@ -146,13 +147,28 @@ impl Session<'_> {
     /// Runs generated cases, as many as are wanted.
     pub fn generate(&mut self) -> Option<Trouble> {
         let plan = self.plan;
-        let is_wanted = !matches!(plan.generation.amount, Amount::Cases(0))
+        let is_wanted = !plan.generation.is_none()
             && plan.selection.scenario(GENERATED)
             && plan.wants(&[Purpose::Write, Purpose::WriteBroken]);
         // Where no sync succeeds, the fixed scenarios have told it already.
         let works = self.facts.writes_work
             || !self.evidence.iter().any(|evidence| evidence.purpose == Purpose::Write);
-        let offer = self.offer().filter(|_| is_wanted && works)?;
+        if !is_wanted {
+            return None;
+        }
+        let offer = match self.offer() {
+            Some(offer) if works => offer,
+            offer => {
+                let why = offer.map_or(
+                    "the spec offers none of append, overwrite and append_dedup",
+                    |_| "no sync of the fixed scenarios succeeded",
+                );
+                let is_all = plan.generation.no_fixed;
+                let told = Generated { why: Some(why.to_owned()), is_all, ..Generated::default() };
+                self.found.told = Some(told);
+                return None;
+            }
+        };
         let (count, splits) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let generator = Generator { plan, runner: self.runner, facts: &self.facts, count, splits };
         let (seen, mut stopped) = generator.run(&offer)?;
@@ -167,7 +183,7 @@ impl Session<'_> {
             let fixed = judging::judge(&self.evidence, &self.facts, &wanted, &Nowhere).rows;
             let fixed = fixed.into_iter().filter(|row| row.outcome == Outcome::Failed);
             let fixed = fixed.map(|row| row.check).collect();
-            let mut shrinker = Shrinker::new(&generator, stopped.is_none());
+            let mut shrinker = Shrinker::new(&generator, offer.modes.clone(), stopped.is_none());
             let settled = shrinker.settle(failed, &fixed, &mut found, &mut told);
             stopped = stopped.or(settled.err());
         }

@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use super::generated::{CLAIMED, Failed, Found, Generator, Verdicts, joined, written};
 use super::trouble;
 use crate::checks::{self, Level};
-use crate::event::{Generated, Row, Small, Trouble};
+use crate::event::{Generated, Row, Small, Told, Trouble};
 use crate::evidence::Evidence;
 use crate::generate::GENERATED;
-use crate::generate::case::Case;
+use crate::generate::case::{Case, Mode};
 use crate::generate::smaller::smallest;
 use crate::model::{self, Input};
 use crate::protocol::catalog::ConfiguredStream;
@@ -27,6 +27,8 @@ const ALONE: usize = 3;
 /// Makes cases smaller, within a budget for all of them.
 pub struct Shrinker<'g> {
     generator: &'g Generator<'g>,
+    /// The modes that the connector offers.
+    modes: Vec<Mode>,
     works: bool,
     started: Instant,
     time: Duration,
@@ -38,9 +40,10 @@ pub struct Shrinker<'g> {
 
 impl<'g> Shrinker<'g> {
     /// With the whole budget, or with none where the subject cannot be run any more.
-    pub fn new(generator: &'g Generator<'g>, works: bool) -> Self {
+    pub fn new(generator: &'g Generator<'g>, modes: Vec<Mode>, works: bool) -> Self {
         let budget = &generator.plan.generation;
         Self {
+            modes,
             works,
             generator,
             started: Instant::now(),
@@ -68,38 +71,34 @@ impl<'g> Shrinker<'g> {
         failed.sort_by_key(|one| (breaks(one), one.checks.len()));
         let (mut known, mut told_small) = (fixed.clone(), fixed.clone());
         let mut shows_plainly = false;
-        for mut one in failed {
+        for one in &failed {
             let all: BTreeSet<String> = one.checks.keys().cloned().collect();
             told.also.extend(all.intersection(fixed).cloned());
-            let is_plain = !breaks(&one);
+            let is_plain = !breaks(one);
             let is_own = is_plain || !shows_plainly && all.is_disjoint(&told_small);
             while is_own
                 && self.can_go_on()
-                && let Some(first) = first_of(&(&all - &told_small))
+                && let Some(first) = first_of(&(&(&all - &told_small) - &told.unrepeated))
             {
-                let small = self.settle_one(&mut one, &first, found, told);
-                told_small.extend(small.unwrap_or_else(|| {
-                    as_it_was(&mut one, found);
-                    all.clone()
-                }));
-                told_small.insert(first);
+                let Some(small) = self.settle_one(one, &first, found, told) else { break };
+                told_small.extend(small);
                 shows_plainly |= is_plain;
                 if !is_plain {
                     break;
                 }
             }
-            let news = &(&all - &known) - &told_small;
+            let news = &(&(&all - &known) - &told_small) - &told.unrepeated;
             if self.works && !INTERRUPTED.load(Ordering::SeqCst) {
-                along(&one, &news, found, told);
-            } else if !news.is_empty() {
-                as_it_was(&mut one, found);
+                along(one, &news, found, told);
+                known.extend(news);
             }
-            known.extend(all);
         }
         // Told along with another at first, and in full since.
         let is_small = |check: &String| told_small.contains(check) && !fixed.contains(check);
         found.rows.retain(|row| !is_small(&row.check));
         told.also.retain(|check| !is_small(check));
+        told.unrepeated.retain(|check| !told_small.contains(check));
+        as_it_was(failed, &told_small | &told.also, found);
         told.is_cut = self.is_over();
         self.trouble.take().map_or(Ok(()), Err)
     }
@@ -112,7 +111,7 @@ impl<'g> Shrinker<'g> {
     /// be made.
     fn settle_one(
         &mut self,
-        failed: &mut Failed,
+        failed: &Failed,
         check: &str,
         found: &mut Found,
         told: &mut Generated,
@@ -140,7 +139,10 @@ impl<'g> Shrinker<'g> {
             scenario.about = Some(check.to_owned());
             Generator::is_about(&mut evidence, Some(check));
         }
-        scenario.failed = verdicts.failed.keys().cloned().collect();
+        // Rules that the connector may well go on breaking do not keep it from being fixed.
+        let counts = |row: &&Row| row.level == Level::Must || row.check == check;
+        scenario.failed =
+            verdicts.failed.values().filter(counts).map(|row| row.check.clone()).collect();
         expect(&mut scenario);
         if let Some(folder) = &self.generator.plan.generation.regressions
             && let Err(error) = save(&scenario, check, folder)
@@ -176,6 +178,7 @@ impl<'g> Shrinker<'g> {
     /// The smallest case found that fails a check.
     fn made_small(&mut self, failed: &Failed, check: &str) -> Case {
         let Some(row) = failed.checks.get(check) else { return joined(&failed.cases) };
+        let modes = self.modes.clone();
         let mut fails = |case: &Case| self.fails(case, row);
         // First those whose streams were told of.
         let found = row.findings.iter();
@@ -185,7 +188,7 @@ impl<'g> Shrinker<'g> {
         each.sort_by_key(|case| !is_told(case));
         let alone = each.into_iter().take(ALONE).find(|case| fails(case)).cloned();
         let case = alone.unwrap_or_else(|| halved(failed.cases.clone(), &mut fails));
-        smallest(case, &mut fails)
+        smallest(case, &modes, &mut fails)
     }
 
     fn is_over(&self) -> bool {
@@ -216,28 +219,57 @@ fn first_of(these: &BTreeSet<String>) -> Option<String> {
 /// Whether something was found in both that has the same words: of a check that fails for several
 /// reasons, one must not be taken for another.
 fn is_alike(row: &Row, other: &Row) -> bool {
-    let reasons = |row: &Row| -> Option<BTreeSet<String>> {
-        row.findings.iter().map(|told| reason(&told.message)).collect()
-    };
-    match (reasons(row), reasons(other)) {
-        (Some(one), Some(other)) => !one.is_disjoint(&other),
-        // What cannot be told apart is not.
-        _ => true,
+    let reasons = |row: &Row| row.findings.iter().map(reason).collect::<Vec<_>>();
+    let others = reasons(other);
+    reasons(row).iter().any(|one| others.iter().any(|other| one.is_like(other)))
+}
+
+/// What a finding says.
+#[derive(Debug, PartialEq)]
+enum Reason {
+    /// Of a stream, without its name, numbers and what stands in brackets.
+    Stream(String),
+    /// Of a launch: what it was seen by, without words that may be names.
+    Launch(BTreeSet<String>),
+}
+
+impl Reason {
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Launch(one), Self::Launch(other)) => {
+                let (both, all) = ((one & other).len(), (one | other).len());
+                2 * both >= all
+            }
+            _ => self == other,
+        }
     }
 }
 
-/// What a finding says, without its stream, numbers and what stands in brackets.
-fn reason(message: &str) -> Option<String> {
-    let (_, words) = message.split_once(": ")?;
-    let words = words.split(" (").next()?;
-    Some(words.chars().filter(|letter| !letter.is_ascii_digit()).collect())
+fn reason(told: &Told) -> Reason {
+    if let Some((_, words)) = told.message.split_once(": ") {
+        let words = words.split(" (").next().unwrap_or_default();
+        return Reason::Stream(words.chars().filter(|letter| !letter.is_ascii_digit()).collect());
+    }
+    let is_word = |word: &&str| word.chars().all(char::is_alphabetic);
+    let words = told.evidence.split_whitespace().map(|word| word.trim_end_matches([',', ':', '.']));
+    Reason::Launch(words.filter(is_word).map(str::to_owned).collect())
 }
 
-/// Tells what failed among many cases by the evidence of their launch, where that was kept.
-fn as_it_was(failed: &mut Failed, found: &mut Found) {
-    match failed.evidence.take() {
-        Some(evidence) => found.evidence.push(evidence),
-        None => found.rows.extend(failed.checks.values().cloned()),
+/// Tells what failed among many cases and is not told yet: by the evidence of their launch, where that
+/// was kept.
+fn as_it_was(failed: Vec<Failed>, mut told: BTreeSet<String>, found: &mut Found) {
+    let (kept, gone): (Vec<_>, Vec<_>) = failed.into_iter().partition(|one| one.evidence.is_some());
+    for Failed { checks, evidence, .. } in kept.into_iter().chain(gone) {
+        if checks.keys().all(|check| told.contains(check)) {
+            continue;
+        }
+        if let Some(evidence) = evidence {
+            found.evidence.push(evidence);
+        } else {
+            let untold = checks.iter().filter(|(check, _)| !told.contains(*check));
+            found.rows.extend(untold.map(|(_, row)| row.clone()));
+        }
+        told.extend(checks.into_keys());
     }
 }
 
@@ -275,16 +307,21 @@ fn expect(scenario: &mut Scenario) {
     }
 }
 
-/// Saves a case that fails a check, unless one is there already; whole, or not at all.
+/// Saves a case that fails a check; whole, or not at all. One that is there already has not failed
+/// this time, and stays.
 fn save(scenario: &Scenario, check: &str, folder: &Path) -> io::Result<()> {
-    let place = folder.join(format!("regression-{check}"));
-    if place.exists() {
-        return Ok(());
-    }
     fs::create_dir_all(folder)?;
     let made = tempfile::tempdir_in(folder)?;
     scenario.save(made.path())?;
-    fs::rename(made.keep(), place)
+    let name = |nth: u32| match nth {
+        1 => format!("regression-{check}"),
+        nth => format!("regression-{check}-{nth}"),
+    };
+    let mut places = (1..).map(|nth| folder.join(name(nth)));
+    match places.find(|place| !place.exists()) {
+        Some(place) => fs::rename(made.keep(), place),
+        None => Ok(()),
+    }
 }
 
 /// The half of the cases that still fails, again and again.
@@ -305,13 +342,66 @@ fn halved(mut cases: Vec<Case>, still_fails: &mut dyn FnMut(&Case) -> bool) -> C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Outcome;
+    use crate::evidence::Purpose;
+
+    fn told(message: &str, evidence: &str) -> Told {
+        let (message, evidence) = (message.to_owned(), evidence.to_owned());
+        Told { message, evidence, platform: String::new(), repeat: None }
+    }
 
     #[test]
     fn a_reason_is_told_from_another_by_its_words() {
-        let of = |message: &str| reason(message);
+        let of = |message: &str| reason(&told(message, ""));
         let lost = of("n.s1, after sync 2: 1 row is lost (2 rows wanted, 1 found)");
         assert_eq!(lost, of("n.s0: 3 row is lost (5 rows wanted, 2 found)"));
         assert_ne!(lost, of("n.s0: a row is there that was never sent"));
-        assert_eq!(of("it exited with 1"), None);
+        let by = |evidence: &str| reason(&told("write failed", evidence));
+        let quoted = by("exit code 1, TRACE ERROR: \"cannot write to a_1\"");
+        assert!(
+            quoted.is_like(&by("exit code 1, TRACE ERROR: \"cannot write to touchdown_2.s0\""))
+        );
+        assert!(
+            !quoted.is_like(&by("exit code 1, TRACE ERROR: \"the mode append is not offered\""))
+        );
+        assert!(!quoted.is_like(&lost));
+    }
+
+    fn failed(checks: &[&str], evidence: bool) -> Failed {
+        let row = |check: &str| Row {
+            check: check.to_owned(),
+            scenario: "generated-0".to_owned(),
+            level: Level::Must,
+            outcome: Outcome::Failed,
+            why: None,
+            findings: vec![told("it failed", "")],
+        };
+        let checks = checks.iter().map(|check| ((*check).to_owned(), row(check))).collect();
+        let evidence = evidence.then(|| Evidence::new("generated-0", Purpose::Write, Vec::new()));
+        Failed { nth: 0, cases: Vec::new(), checks, evidence }
+    }
+
+    #[test]
+    fn what_is_not_told_otherwise_is_told_as_it_was() {
+        let all = || {
+            vec![
+                failed(&["data-lost"], false),
+                failed(&["state-lost", "data-lost"], true),
+                failed(&["state-lost", "log-level-missing"], false),
+                failed(&["hangs"], false),
+            ]
+        };
+        let told = |already: &[&str]| {
+            let mut found = Found::default();
+            as_it_was(all(), already.iter().map(|check| (*check).to_owned()).collect(), &mut found);
+            let rows: Vec<_> = found.rows.iter().map(|row| row.check.clone()).collect();
+            (found.evidence.len(), rows.join(" "))
+        };
+        assert_eq!(told(&[]), (1, "log-level-missing hangs".to_owned()));
+        assert_eq!(told(&["hangs", "data-lost"]), (1, "log-level-missing".to_owned()));
+        assert_eq!(
+            told(&["state-lost", "data-lost", "hangs"]),
+            (0, "log-level-missing".to_owned())
+        );
     }
 }
