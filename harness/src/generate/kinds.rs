@@ -188,6 +188,13 @@ impl Kind {
         nth >= self.short().len()
     }
 
+    /// Whether its value of this number is long, and of characters of more than one byte: one of them
+    /// lies across wherever a reader cuts.
+    #[must_use]
+    pub fn is_wide(self, nth: usize) -> bool {
+        self == Self::Text && nth == self.short().len() + 1
+    }
+
     /// Its value of this number, as JSON.
     #[must_use]
     pub fn value(self, nth: usize) -> Cow<'static, str> {

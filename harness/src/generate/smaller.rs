@@ -57,20 +57,26 @@ fn fewer_syncs(best: &mut Case, still_fails: Fails) {
 }
 
 fn fewer_streams(best: &mut Case, still_fails: Fails) {
-    // One alone, before one less.
+    // One alone, where there are few; else the second half is left out, then the first, then quarters.
+    const FEW: usize = 8;
     for at in 0..best.streams.len() {
-        if best.streams.len() > 2
+        if (3..=FEW).contains(&best.streams.len())
             && attempt(best, |case| case.keep_streams(|stream| stream == at), still_fails)
         {
             return;
         }
     }
-    let mut at = best.streams.len();
-    while at > 0 {
-        at -= 1;
-        if best.streams.len() > 1 {
-            attempt(best, |case| case.keep_streams(|stream| stream != at), still_fails);
+    let mut size = best.streams.len().div_ceil(2);
+    while size > 0 {
+        let mut end = best.streams.len();
+        while end > 0 {
+            let gone = end.saturating_sub(size)..end;
+            end = gone.start;
+            if gone.len() < best.streams.len() {
+                attempt(best, |case| case.keep_streams(|at| !gone.contains(&at)), still_fails);
+            }
         }
+        size /= 2;
     }
 }
 

@@ -141,6 +141,8 @@ const MANY: [u32; 14] =
 const WIDE: u32 = 120;
 /// Records of one sync that are written out, at most.
 const ROWS: usize = 12;
+/// As many as few have.
+const MANY_ROWS: usize = 5;
 
 impl Frame {
     /// Of five launches two are broken: by turns at a state and at a record first. An end without
@@ -191,7 +193,7 @@ impl Frame {
             .map(|of_case| stream(offer, &modes, &format!("{nth}_{of_case}"), numbers))
             .collect();
         for stream in streams.iter_mut().filter(|_| breaks) {
-            if stream.fields.iter().all(|field| field.kind != Kind::Text) && numbers.percent(45) {
+            if stream.fields.iter().all(|field| field.kind != Kind::Text) && numbers.percent(70) {
                 let name = "large".to_owned();
                 stream.fields.push(Field { name, kind: Kind::Text, declared: true });
             }
@@ -286,7 +288,7 @@ impl<'a> Sender<'a> {
 
     /// What is sent in one sync; whether its end may be large.
     fn events(&mut self, global: bool, large: bool, numbers: &mut Numbers) -> Vec<Event> {
-        let rows = [1, 2, 3, 5, ROWS, 0][numbers.below(6)];
+        let rows = [1, 2, 3, MANY_ROWS, ROWS, 0][numbers.below(6)];
         // How often a state follows, of a hundred records; and whether one comes at the end.
         let states = [10, 30, 100, 0][numbers.below(4)];
         let at_end = !numbers.percent(15);
@@ -300,7 +302,8 @@ impl<'a> Sender<'a> {
                 events.extend((0..count).map(|_| Event::State { stream }));
             }
         }
-        if large && numbers.percent(80) {
+        // Of cases that travel together, the one with the most records has the last one.
+        if large && rows >= MANY_ROWS && numbers.percent(95) {
             self.enlarge_last(&mut events, before, numbers);
         }
         if numbers.percent(3) {
@@ -337,7 +340,7 @@ impl<'a> Sender<'a> {
         let text = fields.iter().position(|field| field.kind == Kind::Text);
         let sent = self.sent[before..].iter_mut().find(|sent| *sent == row);
         if let (Some(text), Some(sent)) = (text, sent) {
-            row.values[text] = Kind::Text.count() - if numbers.percent(70) { 1 } else { 2 };
+            row.values[text] = Kind::Text.count() - if numbers.percent(85) { 1 } else { 2 };
             sent.clone_from(row);
         }
     }
@@ -362,8 +365,9 @@ impl<'a> Sender<'a> {
         let deleted = of_stream.mode == Mode::DedupDeletes && numbers.percent(20);
         let values = of_stream.fields.iter().map(|field| {
             let value = numbers.below(field.kind.count());
-            // Long ones take their time.
-            if field.kind.is_long(value) && !numbers.percent(10) { 0 } else { value }
+            // The longest take their time.
+            let kept = if field.kind.is_wide(value) { 40 } else { 10 };
+            if field.kind.is_long(value) && !numbers.percent(kept) { 0 } else { value }
         });
         let values = values.collect();
         let after = self.deleted.get(&(stream, id)).map_or(0, |version| version + 1);

@@ -325,9 +325,10 @@ impl Generator<'_> {
     /// Runs a case that is known by this name.
     pub fn run_case(&self, case: &Case, id: &str) -> Result<(Evidence, Verdicts), LaunchError> {
         let scenario = written(case, id)?;
-        // Each has names apart: a smaller one must not meet what a greater one has left.
+        // Each has names apart: a smaller one must not meet what a greater one has left. All are as
+        // long, so that what lies where in the input is the same each time.
         let nth = self.count.fetch_add(1, Ordering::SeqCst);
-        let names = self.plan.names.apart(&format!("g{nth}"));
+        let names = self.plan.names.apart(&format!("g{nth:05}"));
         let trials = pack::pack(&[scenario], &names, 0).map_err(|error| failed(id, error))?;
         let trial = trials.into_iter().next().unwrap_or_default();
         let job = Job::syncs(trial);
