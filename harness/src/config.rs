@@ -14,6 +14,7 @@ use crate::scenario::Scenario;
 use crate::scenario::capability::Declared;
 use crate::scenario::load::LoadError;
 use crate::scenario::names::Names;
+use crate::snapshots::SnapshotError;
 use crate::subject::image::Io;
 use crate::subject::image::engine::EngineError;
 use crate::subject::{Limits, Subject};
@@ -59,6 +60,10 @@ pub struct Plan {
     pub generation: Generation,
     /// Where failures are kept.
     pub out: PathBuf,
+    /// The spec that was reviewed, if the user gives one.
+    pub reviewed: Option<Value>,
+    /// The spec of the last release, if the user gives one.
+    pub released: Option<Value>,
     /// A folder of the run's own, for what is gone with it.
     pub folder: PathBuf,
 }
@@ -117,6 +122,9 @@ pub struct ConfigFile {
 /// What is wrong with what the user asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// A snapshot cannot be used.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// A file cannot be read.
     #[error("{what} {}: {error}", path.display())]
     Unreadable {

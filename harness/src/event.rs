@@ -95,6 +95,9 @@ pub struct Told {
     pub message: String,
     /// What it was seen by, and in which file.
     pub evidence: String,
+    /// What it would be without the fault, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<String>,
     /// What the platform would do.
     pub platform: String,
     /// The shell line that repeats the launch without us.
@@ -208,6 +211,29 @@ pub enum Trouble {
 }
 
 impl Report {
+    /// Of what was judged without a launch; `command` is what was judged, `kind` what that is.
+    #[must_use]
+    pub fn of_rows(kind: &'static str, command: String, results: Vec<Row>, strict: bool) -> Self {
+        let mut summary = BTreeMap::new();
+        for row in &results {
+            *summary.entry(row.outcome.name()).or_insert(0) += 1;
+        }
+        Self {
+            touchdown: env!("CARGO_PKG_VERSION"),
+            subject: SubjectInfo { kind, command, how: None },
+            seed: 0,
+            launches: 0,
+            wall_s: 0.0,
+            summary,
+            results,
+            trouble: None,
+            strict,
+            kept: None,
+            run: String::new(),
+            generated: None,
+        }
+    }
+
     /// Whether no rule was seen to be kept, and none to be broken.
     #[must_use]
     pub fn is_silent(&self) -> bool {

@@ -342,6 +342,12 @@ pub struct Facts {
     pub spec: Option<Value>,
     /// What it printed the second time, with its stdin held open.
     pub spec_again: Option<Value>,
+    /// The spec that was reviewed, where there is one.
+    #[serde(default)]
+    pub reviewed: Option<Value>,
+    /// The spec of the last release, where there is one.
+    #[serde(default)]
+    pub released: Option<Value>,
     /// The answer of `check` to the working config.
     pub check: Option<ConnectionStatus>,
     /// The answer of `check` to a config that points nowhere.

@@ -204,6 +204,7 @@ fn settle(
                     Told {
                         message: finding.message,
                         evidence: format!("{file}: {}", finding.evidence),
+                        mended: finding.mended,
                         platform: check.platform.to_owned(),
                         repeat,
                     }

@@ -21,6 +21,8 @@
 //! | [`subject`], [`readback`] | starting the destination; reading back its rows |
 //! | [`transcript`], [`evidence`], [`ledger`] | what happened; which state belongs to which |
 //! | [`checks`] | one row a rule: the registry |
+//! | [`spec`] | the spec by itself: configs drawn from it, what changed in it |
+//! | [`snapshots`] | answers that were reviewed |
 //! | [`config`], [`session`], [`judging`] | what is to be done; doing it; judging it |
 //! | [`event`], [`report`], [`folder`] | what is told, and how; what is kept of a failure |
 //! | [`cli`] | one file a subcommand |
@@ -45,6 +47,8 @@ pub mod redact;
 pub mod report;
 pub mod scenario;
 pub mod session;
+pub mod snapshots;
+pub mod spec;
 pub mod subject;
 #[cfg(test)]
 mod testing;

@@ -16,6 +16,7 @@ use memchr::memmem::Finder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::protocol::json::under;
 use crate::transcript::{Output, Transcript};
 
 /// What a marker begins with.
@@ -221,17 +222,12 @@ fn marker(pointer: &str) -> String {
     format!("{MARKER}{pointer}]")
 }
 
-/// The pointer to a property of what another points to.
-pub(crate) fn step(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
-}
-
 fn each_string(value: &mut Value, pointer: &str, change: &mut impl FnMut(&mut String, &str)) {
     match value {
         Value::String(text) => change(text, pointer),
         Value::Object(object) => {
             for (key, value) in object {
-                each_string(value, &step(pointer, key), change);
+                each_string(value, &under(pointer, key), change);
             }
         }
         Value::Array(items) => {
@@ -261,7 +257,7 @@ fn find(config: &Value, schema: &Value, pointer: &str, found: &mut Vec<(String, 
         Value::Object(object) => {
             for (key, value) in object {
                 if let Some(property) = schema["properties"].get(key) {
-                    find(value, property, &step(pointer, key), found);
+                    find(value, property, &under(pointer, key), found);
                 }
             }
         }

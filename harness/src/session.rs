@@ -1,5 +1,6 @@
 //! A session: carries out a plan, judges what came of it, and tells of both.
 
+pub mod ask;
 mod conditions;
 mod generated;
 mod jobs;
@@ -64,21 +65,7 @@ pub fn run(plan: &Plan, listener: &Listener) -> Result<Report, SessionError> {
     listener(&Event::Started { subject: &plan.subject.shown() });
     keep::prepare(&plan.out)?;
     let runner = Runner::new(plan, listener)?;
-    let mut session = Session {
-        plan,
-        runner: &runner,
-        facts: Facts {
-            readback: plan.readback.is_some(),
-            declared: plan.declared.clone(),
-            exit_within_s: plan.exit_within_s,
-            check_within_s: plan.check_within_s,
-            ack_within_s: plan.ack_within_s,
-            ..Facts::default()
-        },
-        evidence: Vec::new(),
-        bad_configs: Vec::new(),
-        found: generated::Found::default(),
-    };
+    let mut session = Session::new(plan, &runner);
     let trouble = session.gather()?;
     let report = session.conclude(trouble, start);
     listener(&Event::Finished(&report));
@@ -119,6 +106,23 @@ struct Session<'a> {
     /// Files of configs that must not work, by trial.
     bad_configs: Vec<(String, PathBuf, Value)>,
     found: generated::Found,
+}
+
+impl<'a> Session<'a> {
+    fn new(plan: &'a Plan, runner: &'a Runner<'a>) -> Self {
+        let facts = Facts {
+            readback: plan.readback.is_some(),
+            declared: plan.declared.clone(),
+            exit_within_s: plan.exit_within_s,
+            check_within_s: plan.check_within_s,
+            ack_within_s: plan.ack_within_s,
+            reviewed: plan.reviewed.clone(),
+            released: plan.released.clone(),
+            ..Facts::default()
+        };
+        let (evidence, bad_configs) = (Vec::new(), Vec::new());
+        Self { plan, runner, facts, evidence, bad_configs, found: generated::Found::default() }
+    }
 }
 
 impl Session<'_> {

@@ -109,6 +109,8 @@ faults! {
     SpecFutureProtocol "spec-future-protocol" "the connector's own version was given as the protocol's"
     SpecUntitledProperty "spec-untitled-property" "a property came without a title and a description"
     SpecBadExample "spec-bad-example" "an example is a string where the property is a number"
+    SpecReworded "spec-reworded" "a description was reworded, and nobody has reviewed it"
+    SpecRenamedProperty "spec-renamed-property" "a property got a better name, and stored configs kept the old one"
     SpecOauthAstray "spec-oauth-astray" "advanced_auth points at a property that has been renamed since"
 
     // check

@@ -242,6 +242,15 @@ fn spoil(spec: &mut Value, faults: Faults) {
         remove(property, "title");
         remove(property, "description");
     }
+    if faults.has(Fault::SpecReworded) {
+        schema["properties"]["path"]["description"] = json!("Where the rows go.");
+    }
+    if faults.has(Fault::SpecRenamedProperty)
+        && let Some(properties) = schema["properties"].as_object_mut()
+        && let Some(property) = properties.shift_remove("default_namespace")
+    {
+        properties.insert("namespace_by_default".to_owned(), property);
+    }
     if faults.has(Fault::SpecBadExample) {
         schema["properties"]["flush"]["properties"]["batch_records"]["examples"] = json!(["many"]);
     }

@@ -197,6 +197,8 @@ fn data_goes_one_way() {
         ("configs", &[&outer[..], &["checks", "judging", "evidence"]].concat()),
         ("event", &[&outer[..], &["judging", "evidence"]].concat()),
         ("folder", &outer),
+        ("spec", &[&outer[..], &["checks", "judging", "evidence", "snapshots"]].concat()),
+        ("snapshots", &[&outer[..], &["checks", "judging", "evidence"]].concat()),
         ("session", &["report", "cli"]),
     ];
     let families: Vec<String> = fs::read_dir(workspace().join("harness/src/checks"))

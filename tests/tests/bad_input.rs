@@ -95,6 +95,10 @@ fn scenarios_that_are_none() {
         .file("twice/one/1.catalog.json", stream)
         .file("twice/two/scenario.json", r#"{"summary":"two"}"#)
         .file("twice/two/1.catalog.json", stream)
+        .file("twice/one/1.messages.jsonl", "")
+        .file("twice/two/1.messages.jsonl", "")
+        .file("bare/one/scenario.json", r#"{"summary":"one"}"#)
+        .file("bare/one/1.catalog.json", stream)
         .file("cut/one/scenario.json", r#"{"summary":"one","alone":true}"#)
         .file("cut/one/1.catalog.json", stream)
         .file("cut/one/1.messages.jsonl", r#"{"touchdown":{"disturb":{"cut-network":5}}}"#);
@@ -103,6 +107,7 @@ fn scenarios_that_are_none() {
         ("empty", &["empty: ", "scenario.json"]),
         ("unknown", &["unknown/one/scenario.json", "alnoe"]),
         ("twice", &["twice: one and two both have a stream \"s\""]),
+        ("bare", &["bare/one/1.messages.jsonl: it is not there"]),
         ("cut", &["the scenario one cuts the network", "--skip one"]),
     ] {
         let args = ["--command", "true", "--scenarios", folder];

@@ -28,10 +28,14 @@ fn flags(fault: &str) -> &'static [&'static str] {
         "check-dawdles" => &["--check-within", "1"],
         "hold-states-to-end" => &["--ack-within", "1"],
         "bounded-state-queue" => &["--timeout", "3"],
+        "spec-reworded" | "spec-renamed-property" => &["--snapshots", SNAPSHOTS],
         "linger-after-close" => &["--exit-within", "1", "--env", "LINGER_MS=2500"],
         _ => &[],
     }
 }
+
+/// The reviewed spec of the reference destination.
+const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots/reference");
 
 /// Scenarios that take long, each with the fault that it is there for: other runs do without them.
 const LONG: [(&str, &str); 4] = [
@@ -65,7 +69,7 @@ fn run(fault: Option<&str>, folder: &Path) -> Run {
         .arg(folder.join(fault.unwrap_or("none")));
     if fault.is_none() {
         // Patience, so that a busy machine keeps no check from its evidence.
-        command.args(["--ack-within", "5"]);
+        command.args(["--ack-within", "5", "--snapshots", SNAPSHOTS]);
     }
     if let Some(fault) = fault {
         command.args(["--env", &format!("FAULT={fault}"), "-j", jobs(fault)]).args(flags(fault));

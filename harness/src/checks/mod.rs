@@ -17,6 +17,7 @@ pub mod output;
 pub mod scene;
 pub mod schema_walk;
 pub mod spec;
+pub mod spec_contract;
 pub mod spec_lint;
 pub mod spec_seed;
 pub mod state;
@@ -228,12 +229,14 @@ pub struct Finding {
     pub evidence: String,
     /// The launch of the trial, from 0, once it is known.
     pub launch: Option<usize>,
+    /// What it would be without the fault, quoted as the evidence is.
+    pub mended: Option<String>,
 }
 
 impl Finding {
     /// A finding with what it was seen by.
     pub fn new(message: impl Into<String>, evidence: impl Into<String>) -> Self {
-        Self { message: message.into(), evidence: evidence.into(), launch: None }
+        Self { message: message.into(), evidence: evidence.into(), launch: None, mended: None }
     }
 
     /// A finding about a line of stdout, counted from 0.
@@ -249,6 +252,12 @@ impl Finding {
     /// A finding about how a launch ended.
     pub fn on_end(message: impl Into<String>, launch: &Launch) -> Self {
         Self::new(message, launch.describe_end())
+    }
+
+    /// The finding with what would be right.
+    #[must_use]
+    pub fn mended(self, mended: impl Into<String>) -> Self {
+        Self { mended: Some(mended.into()), ..self }
     }
 
     /// The finding as one about this launch of the trial, counted from 0.
@@ -270,7 +279,10 @@ pub fn families() -> [(&'static str, Vec<&'static Check>); 9] {
     [
         ("output", family(&[output::CHECKS])),
         ("failures", family(&[failure::CHECKS])),
-        ("spec", family(&[spec::CHECKS, spec_lint::CHECKS, spec_seed::CHECKS])),
+        (
+            "spec",
+            family(&[spec::CHECKS, spec_lint::CHECKS, spec_seed::CHECKS, spec_contract::CHECKS]),
+        ),
         ("check", family(&[check::CHECKS])),
         ("write: input", family(&[write::CHECKS, odd_input::CHECKS, memory::CHECKS])),
         ("write: rows", family(&[data::CHECKS, generations::CHECKS, metadata::CHECKS])),

@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::checks::{Finding, Verdict, shown};
 use crate::evidence::{Facts, Launch};
-
-/// Where the schema of a configuration stands in a spec.
-pub const ROOT: &str = "/connectionSpecification";
+use crate::protocol::json::under;
+use crate::spec::ROOT;
 
 /// What a schema is to the one that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +71,38 @@ impl<'a> Site<'a> {
         self.get("properties").and_then(Value::as_object).into_iter().flatten()
     }
 
+    /// The schema with another value of a keyword.
+    #[must_use]
+    pub fn with(&self, keyword: &str, value: impl Into<Value>) -> Value {
+        let mut schema = self.schema.clone();
+        schema.insert(keyword.to_owned(), value.into());
+        Value::Object(schema)
+    }
+
+    /// The schema without a keyword.
+    #[must_use]
+    pub fn without(&self, keyword: &str) -> Value {
+        let mut schema = self.schema.clone();
+        schema.shift_remove(keyword);
+        Value::Object(schema)
+    }
+
+    /// A finding about the whole schema, which should be another.
+    pub fn mended(&self, message: impl Into<String>, right: &Value) -> Finding {
+        self.finding(message).mended(fragment(&self.pointer, right))
+    }
+
+    /// A finding about one keyword, of which the value should be another.
+    pub fn mended_on(
+        &self,
+        keyword: &str,
+        message: impl Into<String>,
+        right: impl Into<Value>,
+    ) -> Finding {
+        let pointer = under(&self.pointer, keyword);
+        self.finding_on(keyword, message).mended(fragment(&pointer, &right.into()))
+    }
+
     /// A finding about the whole schema.
     pub fn finding(&self, message: impl Into<String>) -> Finding {
         Finding::new(message, fragment(&self.pointer, &Value::Object(self.schema.clone())))
@@ -99,12 +130,6 @@ pub fn field(spec: &Value, name: &str) -> String {
     let keys = spec.as_object().into_iter().flat_map(Map::keys);
     let keys: Vec<_> = keys.map(String::as_str).collect();
     format!("the keys of the spec: {}", keys.join(", "))
-}
-
-/// The pointer to a member of what `pointer` points at.
-#[must_use]
-pub fn under(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 /// All schemas within a schema, itself first; `base` is the pointer to it.
@@ -169,16 +194,6 @@ fn visit<'a>(
             _ => {}
         }
     }
-}
-
-/// The schema without the draft that it claims: it is always judged as draft-07.
-#[must_use]
-pub fn as_draft_07(schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    if let Some(keywords) = schema.as_object_mut() {
-        keywords.shift_remove("$schema");
-    }
-    schema
 }
 
 /// Whether a path of names leads from a schema to a property, in any variant.

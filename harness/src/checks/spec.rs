@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::schema_walk::{
-    ROOT, as_draft_07, field, fragment, judge_spec, leads_to_property, under,
-};
+use super::schema_walk::{Place, field, fragment, judge_spec, leads_to_property, walk};
 use super::{Check, Finding, Judge, Level, SPEC, Verdict};
 use crate::evidence::{Facts, Launch, Purpose};
-use crate::protocol::json::{Numbers, equal};
+use crate::protocol::json::{Numbers, equal, under};
 use crate::protocol::message::Kind;
+use crate::spec::{ROOT, as_draft_07};
 use crate::transcript::Stop;
 
 const HELD_OPEN: &[Purpose] = &[Purpose::SpecInputHeldOpen];
@@ -241,12 +240,27 @@ fn not_json_schema(launch: &Launch, facts: &Facts) -> Verdict {
         };
         Verdict::from_findings(fault.map_or_else(Vec::new, |(why, path)| {
             let value = schema.pointer(&path).unwrap_or(&schema);
-            vec![Finding::new(
-                format!("connectionSpecification is no JSON Schema: {why}"),
-                fragment(&format!("{ROOT}{path}"), value),
-            )]
+            let place = format!("{ROOT}{path}");
+            let message = format!("connectionSpecification is no JSON Schema: {why}");
+            let finding = Finding::new(message, fragment(&place, value));
+            let right = value.as_str().filter(|_| path.ends_with("/type")).and_then(nearest_type);
+            vec![match right {
+                Some(right) => finding.mended(fragment(&place, &json!(right))),
+                None => finding,
+            }]
         }))
     })
+}
+
+/// The type that was meant by a word that is none.
+fn nearest_type(word: &str) -> Option<&'static str> {
+    const LIKE: f64 = 0.7;
+    let types = ["array", "boolean", "integer", "null", "number", "object", "string"];
+    let known = [("text", "string"), ("str", "string"), ("int", "integer"), ("float", "number")];
+    let known = known.iter().find(|(other, _)| *other == word).map(|(_, right)| *right);
+    let likeness = |kind: &&str| strsim::jaro_winkler(&word.to_ascii_lowercase(), kind);
+    let nearest = types.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    known.or(nearest.filter(|kind| likeness(kind) > LIKE))
 }
 
 fn refused_by_metaschema(path: &str, error: &str) -> String {
@@ -278,7 +292,8 @@ fn protocol_version(launch: &Launch, facts: &Facts) -> Verdict {
             }
             Some(Some(_)) => return Verdict::Pass,
         };
-        Verdict::Fail(vec![Finding::new(message, fragment("/protocol_version", version))])
+        let finding = Finding::new(message, fragment("/protocol_version", version));
+        Verdict::Fail(vec![finding.mended(fragment("/protocol_version", &json!("0.2.0")))])
     })
 }
 
@@ -320,17 +335,40 @@ fn oauth_path(launch: &Launch, facts: &Facts) -> Verdict {
             let names = path
                 .as_array()
                 .and_then(|path| path.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
-            let message = match names {
-                None => "the path is not a list of property names".to_owned(),
+            let (message, right) = match names {
+                None => ("the path is not a list of property names".to_owned(), None),
                 Some(names) if leads_to_property(schema, &names) => return None,
                 Some(names) => {
-                    format!("the path {} leads to no property", names.join(" > "))
+                    let message = format!("the path {} leads to no property", names.join(" > "));
+                    (message, nearest_path(schema, &names))
                 }
             };
-            Some(Finding::new(message, fragment(&pointer, path)))
+            let finding = Finding::new(message, fragment(&pointer, path));
+            Some(match right {
+                Some(right) => finding.mended(fragment(&pointer, &json!(right))),
+                None => finding,
+            })
         });
         Verdict::from_findings(findings.collect())
     })
+}
+
+/// The path that is most like this one, of those that lead to a property.
+fn nearest_path(schema: &Value, names: &[&str]) -> Option<Vec<String>> {
+    const LIKE: f64 = 0.7;
+    let text = names.join(" ");
+    let paths = walk(schema, "").into_iter().filter_map(|site| {
+        let Place::Property(_) = site.place else { return None };
+        // `/properties/credentials/oneOf/0/properties/token`, of which the names are the path.
+        let steps: Vec<&str> = site.pointer.split('/').skip(1).collect();
+        let is_name =
+            |nth: &usize| nth.checked_sub(1).is_some_and(|nth| steps[nth] == "properties");
+        let names = (0..steps.len()).filter(is_name).map(|nth| steps[nth].to_owned());
+        Some(names.collect::<Vec<_>>())
+    });
+    let likeness = |path: &Vec<String>| strsim::jaro_winkler(&text, &path.join(" "));
+    let nearest = paths.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    nearest.filter(|path| likeness(path) > LIKE)
 }
 
 /// The paths into the configuration that `advanced_auth` holds, each with the pointer to it.

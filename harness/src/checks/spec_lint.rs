@@ -1,12 +1,13 @@
 //! The spec's schema: what Airbyte's own acceptance tests ask of it, so that the form can show it.
 
-use super::schema_walk::{
-    Place, ROOT, Site, fragment, judge_schemas, judge_spec, under, verdict, walk,
-};
+use super::schema_walk::{Place, Site, fragment, judge_schemas, judge_spec, verdict, walk};
 use super::{Check, Finding, Judge, Level, SPEC, Verdict};
 use crate::evidence::{Facts, Launch};
-use crate::protocol::json::{Numbers, equal};
-use serde_json::{Map, Value};
+use crate::protocol::json::{Numbers, equal, under};
+use crate::spec::ROOT;
+use crate::spec::draw::merged;
+use crate::spec::refs::pointed;
+use serde_json::{Map, Value, json};
 
 /// The checks on the form of `connectionSpecification`.
 pub const CHECKS: &[Check] = &[
@@ -146,9 +147,13 @@ fn root_not_object(launch: &Launch, facts: &Facts) -> Verdict {
         let findings = sites.iter().take(1).filter_map(|root| match root.get("type") {
             Some(Value::String(kind)) if kind == "object" => None,
             Some(_) => {
-                Some(root.finding_on("type", "the type of connectionSpecification is not object"))
+                let message = "the type of connectionSpecification is not object";
+                Some(root.mended_on("type", message, "object"))
             }
-            None => Some(root.finding("connectionSpecification has no type")),
+            None => {
+                let message = "connectionSpecification has no type";
+                Some(root.finding(message).mended(fragment(&under(ROOT, "type"), &json!("object"))))
+            }
         });
         Verdict::from_findings(findings.collect())
     })
@@ -166,7 +171,14 @@ fn unresolved_ref(launch: &Launch, facts: &Facts) -> Verdict {
             sites.extend(walk(schema, &under(flows, name)));
         }
         let refs = sites.iter().filter(|site| site.has("$ref"));
-        let findings = refs.map(|site| site.finding_on("$ref", "a $ref is left in the spec"));
+        let findings = refs.map(|site| {
+            let finding = site.finding_on("$ref", "a $ref is left in the spec");
+            let target = site.get("$ref").and_then(Value::as_str);
+            match target.and_then(|target| pointed(schema, target)) {
+                Some(found) => finding.mended(fragment(&site.pointer, found)),
+                None => finding,
+            }
+        });
         Verdict::from_findings(findings.collect())
     })
 }
@@ -175,10 +187,43 @@ fn forbidden_keyword(launch: &Launch, facts: &Facts) -> Verdict {
     judge_schemas(launch, facts, |sites| {
         let findings = sites.iter().flat_map(|site| {
             let used = FORBIDDEN.iter().filter(|keyword| site.has(keyword));
-            used.map(|word| site.finding_on(word, format!("the schema uses `{word}`")))
+            used.map(|word| {
+                let finding = site.finding_on(word, format!("the schema uses `{word}`"));
+                finding.mended(fragment(&site.pointer, &without_keyword(site, word)))
+            })
         });
         Verdict::from_findings(findings.collect())
     })
+}
+
+/// The schema without a keyword that the form cannot show, and with what it says, where another one can
+/// say it.
+fn without_keyword(site: &Site, keyword: &str) -> Value {
+    let rest = site.without(keyword);
+    let Some(parts) = site.get(keyword).and_then(Value::as_array) else { return rest };
+    match keyword {
+        "allOf" => parts.iter().fold(rest, |whole, part| merged(&whole, part)),
+        "anyOf" => {
+            let (nulls, others): (Vec<_>, Vec<_>) =
+                parts.iter().partition(|part| part["type"] == "null");
+            match &others[..] {
+                [only] => {
+                    let mut whole = merged(&rest, only);
+                    if !nulls.is_empty() && whole["type"].is_string() {
+                        whole["type"] = json!([whole["type"], "null"]);
+                    }
+                    whole
+                }
+                _ => site.with("type", "object").as_object().map_or(rest, |schema| {
+                    let mut schema = schema.clone();
+                    schema.shift_remove("anyOf");
+                    schema.insert("oneOf".to_owned(), json!(parts));
+                    Value::Object(schema)
+                }),
+            }
+        }
+        _ => rest,
+    }
 }
 
 fn one_of_shape(launch: &Launch, facts: &Facts) -> Verdict {
@@ -192,7 +237,10 @@ fn one_of_shape(launch: &Launch, facts: &Facts) -> Verdict {
 fn one_of_faults(site: &Site) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !site.is("object") {
-        findings.push(site.finding("the schema that holds a oneOf does not have the type object"));
+        let message = "the schema that holds a oneOf does not have the type object";
+        findings.push(
+            site.finding(message).mended(fragment(&under(&site.pointer, "type"), &json!("object"))),
+        );
     }
     let variants = site.get("oneOf").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let pointer = under(&site.pointer, "oneOf");
@@ -225,13 +273,15 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
             for (nth, variant) in properties.iter().enumerate() {
                 for keyword in ["default", "enum"] {
                     if variant[name].get(keyword).is_some() {
-                        findings.push(Finding::new(
-                            format!("`{name}` tells variants apart by const, and has `{keyword}`"),
-                            fragment(
-                                &under(&format!("{pointer}/{nth}/properties"), name),
-                                &variant[name],
-                            ),
-                        ));
+                        let place = under(&format!("{pointer}/{nth}/properties"), name);
+                        let mut right = variant[name].clone();
+                        if let Some(keywords) = right.as_object_mut() {
+                            keywords.shift_remove(keyword);
+                        }
+                        let message =
+                            format!("`{name}` tells variants apart by const, and has `{keyword}`");
+                        let finding = Finding::new(message, fragment(&place, &variant[name]));
+                        findings.push(finding.mended(fragment(&place, &right)));
                     }
                 }
             }
@@ -242,10 +292,15 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
                 [] => "the variants have no property in common".to_owned(),
                 names => format!("common to all variants: {}", names.join(", ")),
             };
-            findings.push(Finding::new(
+            let name = names.first().copied().unwrap_or("mode");
+            let title = variants[0].get("title").cloned().unwrap_or(json!("first"));
+            let right = json!({"type": "string", "const": title});
+            let place = under(&format!("{pointer}/0/properties"), name);
+            let finding = Finding::new(
                 "the variants of a oneOf have no common property that is const in all of them",
                 format!("{pointer}: {common}"),
-            ));
+            );
+            findings.push(finding.mended(format!("{} (and so in all)", fragment(&place, &right))));
         }
         _ => findings.push(Finding::new(
             "the variants of a oneOf have more than one common property that is const in all",
@@ -267,7 +322,12 @@ fn type_list(launch: &Launch, facts: &Facts) -> Verdict {
             _ => false,
         };
         let findings = lists.iter().filter(|(_, list)| !is_fine(list)).map(|(site, _)| {
-            site.finding_on("type", "a list of types is not one type, or one type and null")
+            let message = "a list of types is not one type, or one type and null";
+            let list = site.types().collect::<Vec<_>>();
+            let first = list.iter().find(|kind| **kind != "null").unwrap_or(&"string");
+            let is_nullable = list.contains(&"null");
+            let right = if is_nullable { json!([first, "null"]) } else { json!(first) };
+            site.mended_on("type", message, right)
         });
         verdict(lists.len(), "the spec has no list of types", findings.collect())
     })
@@ -283,7 +343,10 @@ fn empty_object(launch: &Launch, facts: &Facts) -> Verdict {
             .iter()
             .filter(|site| site.properties().next().is_none())
             .filter(|site| !elsewhere.iter().any(|keyword| site.has(keyword)))
-            .map(|site| site.finding("an object has neither properties nor oneOf"));
+            .map(|site| {
+                let message = "an object has neither properties nor oneOf";
+                site.mended(message, &site.with("properties", json!({"name": {"type": "string"}})))
+            });
         verdict(objects.len(), "the spec has no object below its root", findings.collect())
     })
 }
@@ -295,13 +358,20 @@ fn array_items(launch: &Launch, facts: &Facts) -> Verdict {
             .collect();
         let findings = arrays.iter().filter_map(|site| {
             let items = match site.get("items") {
-                None => return Some(site.finding("an array does not say what its items are")),
+                None => {
+                    let right = site.with("items", json!({"type": "string"}));
+                    return Some(site.mended("an array does not say what its items are", &right));
+                }
                 Some(Value::Object(items)) => items,
-                Some(Value::Array(_)) => {
-                    return Some(site.finding_on("items", "an array has a list of item schemas"));
+                Some(Value::Array(list)) => {
+                    let first = list.first().cloned().unwrap_or(json!({"type": "string"}));
+                    let message = "an array has a list of item schemas";
+                    return Some(site.mended_on("items", message, first));
                 }
                 Some(_) => {
-                    return Some(site.finding_on("items", "an array's items may be anything"));
+                    let (message, right) =
+                        ("an array's items may be anything", json!({"type": "string"}));
+                    return Some(site.mended_on("items", message, right));
                 }
             };
             let scalars = ["string", "number", "integer", "boolean", "object"];
@@ -314,10 +384,10 @@ fn array_items(launch: &Launch, facts: &Facts) -> Verdict {
             let told =
                 typed || ["enum", "const", "$ref"].iter().any(|word| items.contains_key(*word));
             (!told).then(|| {
-                site.finding_on(
-                    "items",
-                    "an array's items have neither a scalar or object type nor an enum",
-                )
+                let message = "an array's items have neither a scalar or object type nor an enum";
+                let mut right = items.clone();
+                right.insert("type".to_owned(), json!("string"));
+                site.mended_on("items", message, right)
             })
         });
         verdict(arrays.len(), "the spec has no array", findings.collect())
@@ -332,8 +402,16 @@ fn enum_repeats(launch: &Launch, facts: &Facts) -> Verdict {
             let repeated = values.iter().enumerate().filter(|(nth, value)| {
                 values[..*nth].iter().any(|before| equal(before, value, Numbers::ByValue))
             });
-            repeated
-                .map(|(_, v)| site.finding_on("enum", format!("an enum lists {v} more than once")))
+            let mut distinct: Vec<Value> = Vec::new();
+            for value in *values {
+                if !distinct.iter().any(|one| equal(one, value, Numbers::ByValue)) {
+                    distinct.push(value.clone());
+                }
+            }
+            repeated.map(move |(_, v)| {
+                let message = format!("an enum lists {v} more than once");
+                site.mended_on("enum", message, distinct.clone())
+            })
         });
         verdict(enums.len(), "the spec has no enum", findings.collect())
     })
@@ -350,7 +428,7 @@ fn additional_properties_false(launch: &Launch, facts: &Facts) -> Verdict {
             } else {
                 "additional properties are restricted"
             };
-            site.finding_on(KEYWORD, message)
+            site.mended_on(KEYWORD, message, true)
         });
         verdict(given.len(), "the spec gives no additionalProperties", findings.collect())
     })

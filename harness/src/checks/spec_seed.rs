@@ -4,13 +4,11 @@ mod secret;
 
 use serde_json::{Value, json};
 
-use super::schema_walk::{
-    Place, ROOT, Site, as_draft_07, field, fragment, judge_schemas, judge_spec, under, verdict,
-    walk,
-};
+use super::schema_walk::{Place, Site, field, fragment, judge_schemas, judge_spec, verdict, walk};
 use super::{Check, Finding, Judge, Level, SPEC, Verdict};
 use crate::evidence::{Facts, Launch};
-use crate::protocol::json::{Numbers, equal};
+use crate::protocol::json::{Numbers, equal, under};
+use crate::spec::{ROOT, as_draft_07};
 
 /// The checks on what the spec says.
 pub const CHECKS: &[Check] = &[
@@ -127,7 +125,8 @@ fn secret_unmarked(launch: &Launch, facts: &Facts) -> Verdict {
             if marked == Some(&Value::Bool(true)) {
                 subjects += 1;
                 if let Some(what) = no_secret(site) {
-                    findings.push(site.finding(format!("{what} is marked as a secret")));
+                    let message = format!("{what} is marked as a secret");
+                    findings.push(site.mended(message, &site.without("airbyte_secret")));
                 }
                 continue;
             }
@@ -136,12 +135,13 @@ fn secret_unmarked(launch: &Launch, facts: &Facts) -> Verdict {
             };
             if secret::names_a_secret(name) && is_free_text(site) {
                 subjects += 1;
-                findings.push(site.finding(match marked {
+                let message = match marked {
                     Some(other) if *other != false => {
                         format!("`{name}` looks like a secret, and airbyte_secret is not true")
                     }
                     _ => format!("`{name}` looks like a secret and is not marked as one"),
-                }));
+                };
+                findings.push(site.mended(message, &site.with("airbyte_secret", true)));
             }
         }
         let none = "no property of the spec looks like a secret or is marked as one";
@@ -178,6 +178,9 @@ fn is_free_text(site: &Site) -> bool {
         && !address.contains(&format)
 }
 
+const DATE_PATTERN: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}";
+const TIME_PATTERN: &str = "T[0-9]{2}:[0-9]{2}:[0-9]{2}Z";
+
 fn date_without_pattern(launch: &Launch, facts: &Facts) -> Verdict {
     judge_schemas(launch, facts, |sites| {
         let mut subjects = 0;
@@ -192,10 +195,15 @@ fn date_without_pattern(launch: &Launch, facts: &Facts) -> Verdict {
             }
             subjects += 1;
             if pattern.is_none() {
-                findings.push(site.finding("a date has a format and no pattern"));
+                let time = if format == Some("date") { "" } else { TIME_PATTERN };
+                let right = site.with("pattern", format!("{DATE_PATTERN}{time}$"));
+                findings.push(site.mended("a date has a format and no pattern", &right));
             } else if !by_format {
-                findings.push(site.finding(
+                let has_time = pattern.is_some_and(|pattern| pattern.contains('T'));
+                let right = site.with("format", if has_time { "date-time" } else { "date" });
+                findings.push(site.mended(
                     "a pattern describes a date, and the format is neither date nor date-time",
+                    &right,
                 ));
             }
         }
@@ -222,7 +230,9 @@ fn no_documentation_url(launch: &Launch, facts: &Facts) -> Verdict {
             Some(Value::String(url)) if is_absolute_uri(url) => return Verdict::Pass,
             Some(_) => "documentationUrl is not an absolute URI",
         };
-        Verdict::Fail(vec![Finding::new(message, field(spec, "documentationUrl"))])
+        let right = json!("https://docs.airbyte.com/integrations/destinations/<name>");
+        let finding = Finding::new(message, field(spec, "documentationUrl"));
+        Verdict::Fail(vec![finding.mended(fragment("/documentationUrl", &right))])
     })
 }
 
@@ -240,7 +250,10 @@ fn no_sync_modes(launch: &Launch, facts: &Facts) -> Verdict {
     judge_spec(launch, facts, |spec| {
         let whole = spec.get(MODES).unwrap_or(&Value::Null);
         let pointer = under("", MODES);
-        let on_all = |message: &str| Verdict::Fail(vec![Finding::new(message, field(spec, MODES))]);
+        let on_all = |message: &str| {
+            let right = fragment(&pointer, &json!(["append", "overwrite"]));
+            Verdict::Fail(vec![Finding::new(message, field(spec, MODES)).mended(right)])
+        };
         let listed = match whole {
             Value::Null => return on_all("the spec has no supported_destination_sync_modes"),
             Value::Array(listed) if listed.is_empty() => return on_all("no sync mode is listed"),
@@ -255,7 +268,14 @@ fn no_sync_modes(launch: &Launch, facts: &Facts) -> Verdict {
             } else {
                 return None;
             };
-            Some(Finding::new(message, fragment(&format!("{pointer}/{nth}"), mode)))
+            let mut right: Vec<&Value> = Vec::new();
+            for mode in listed.iter().filter(|mode| KNOWN.iter().any(|known| mode == known)) {
+                if !right.contains(&mode) {
+                    right.push(mode);
+                }
+            }
+            let finding = Finding::new(message, fragment(&format!("{pointer}/{nth}"), mode));
+            Some(finding.mended(fragment(&pointer, &json!(right))))
         });
         Verdict::from_findings(findings.collect())
     })
@@ -287,7 +307,8 @@ fn flag_is_true(spec: &Value, flag: &str, because: &str) -> Verdict {
         Some(_) => "is not true",
     };
     let message = format!("{because}, and {flag} {is}");
-    Verdict::Fail(vec![Finding::new(message, field(spec, flag))])
+    let right = fragment(&under("", flag), &json!(true));
+    Verdict::Fail(vec![Finding::new(message, field(spec, flag)).mended(right)])
 }
 
 fn property_untitled(launch: &Launch, facts: &Facts) -> Verdict {
@@ -308,14 +329,35 @@ fn property_untitled(launch: &Launch, facts: &Facts) -> Verdict {
                     })
                     .collect();
                 if !lacking.is_empty() {
-                    let lacking = lacking.join(" and no ");
-                    findings.push(site.finding(format!("`{name}` has no {lacking}")));
+                    let words = lacking.join(" and no ");
+                    let mut right = site.schema.clone();
+                    for keyword in lacking {
+                        let text = match keyword {
+                            "title" => titled(name),
+                            _ => "What it is for, in a sentence.".to_owned(),
+                        };
+                        right.insert(keyword.to_owned(), json!(text));
+                    }
+                    let right = Value::Object(right);
+                    findings.push(site.mended(format!("`{name}` has no {words}"), &right));
                 }
             }
             findings.extend(same_order(site));
         }
         verdict(subjects, "the spec has no property that is shown", findings)
     })
+}
+
+/// A name as a title: `batch_size` is `Batch Size`.
+fn titled(name: &str) -> String {
+    let words = name.split(['_', '-', ' ']).filter(|word| !word.is_empty());
+    let words = words.map(|word| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| {
+            first.to_uppercase().chain(letters).collect::<String>()
+        })
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a property has a field of its own in the form: what tells variants apart has none.
@@ -340,10 +382,11 @@ fn same_order(site: &Site) -> Vec<Finding> {
         });
         if let Some((_, _, other)) = before {
             let pointer = under(&under(&under(&site.pointer, "properties"), name), "order");
-            findings.push(Finding::new(
-                format!("`{name}` has the same order as `{other}`"),
-                fragment(&pointer, order),
-            ));
+            let orders = site.properties().filter_map(|(_, property)| property["order"].as_i64());
+            let right = json!(orders.max().unwrap_or(0) + 1);
+            let message = format!("`{name}` has the same order as `{other}`");
+            let finding = Finding::new(message, fragment(&pointer, order));
+            findings.push(finding.mended(fragment(&pointer, &right)));
         }
         seen.push((order, group, name));
     }
@@ -373,12 +416,25 @@ fn example_rejected(launch: &Launch, facts: &Facts) -> Verdict {
             for (keyword, pointer, value) in given {
                 if let Err(error) = validator.validate(value) {
                     let why = format!("{keyword} is rejected by its own property: {error}");
-                    findings.push(Finding::new(why, fragment(&pointer, value)));
+                    let finding = Finding::new(why, fragment(&pointer, value));
+                    findings.push(match suited(site, value, &validator) {
+                        Some(right) => finding.mended(fragment(&pointer, &right)),
+                        None => finding.mended(format!("{pointer}: leave it out")),
+                    });
                 }
             }
         }
         verdict(subjects, "the spec has neither examples nor defaults", findings)
     })
+}
+
+/// The value as the type that its schema wants, if that makes it fit.
+fn suited(site: &Site, value: &Value, validator: &jsonschema::Validator) -> Option<Value> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let parsed = serde_json::from_str(&text).ok();
+    let listed = site.is("array").then(|| json!([value]));
+    let mut all = [Some(json!(text)), parsed, listed].into_iter().flatten();
+    all.find(|right| validator.is_valid(right))
 }
 
 /// The examples and the default of a schema, each with its name and the pointer to it.

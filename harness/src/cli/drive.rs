@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::target::Target;
@@ -19,13 +20,13 @@ use crate::report::progress::Progress;
 use crate::scenario::Scenario;
 use crate::scenario::capability::Declared;
 use crate::scenario::names::Names;
-use crate::session;
+use crate::session::{self, Listener};
 use crate::subject::group::end_all;
 use crate::subject::image::guard::Guard;
 use crate::subject::{INTERRUPTED, Limits};
 
 /// Flags of all that drives a destination.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[group(id = "drive_flags")]
 pub struct Args {
     /// Test the reference destination that comes with touchdown
@@ -98,6 +99,30 @@ pub struct Args {
     pub(super) image: image::Args,
 }
 
+impl Args {
+    /// For another destination, a command or an image, of which only the spec is wanted.
+    pub fn of_another(&self, is_command: bool, named: &str) -> Self {
+        Self {
+            reference: false,
+            words: Vec::new(),
+            command: is_command.then(|| named.to_owned()),
+            config: None,
+            unreachable_config: None,
+            readback: None,
+            readback_once: None,
+            inventory: None,
+            image: self.image.with(is_command, named),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a destination is named.
+    pub fn names_a_subject(&self) -> bool {
+        let named = self.command.is_some() || self.image.image.is_some();
+        named || self.reference || !self.words.is_empty()
+    }
+}
+
 /// What is to be run against the destination.
 pub struct Chosen {
     /// All scenarios there are.
@@ -112,6 +137,17 @@ pub struct Chosen {
     pub generation: Generation,
     /// Where failures are kept.
     pub out: PathBuf,
+    /// The spec that was reviewed, and that of the last release.
+    pub known: Known,
+}
+
+/// Specs that a spec is compared with.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// What was reviewed.
+    pub reviewed: Option<Value>,
+    /// What was released.
+    pub released: Option<Value>,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -136,20 +172,37 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 /// Carries out what is chosen, and gives the report; what keeps it from being carried out is told
 /// here.
 pub fn drive(args: &Args, chosen: Result<Chosen, PlanError>) -> Result<Report, Exit> {
-    // All that lies on this disk for as long as the run lasts: configs, pipes, a database.
-    let folder = tempfile::Builder::new().prefix("touchdown-").tempdir().map_err(|error| {
-        complain(format!("no temporary folder can be made: {error}"));
+    let report = with_plan(args, chosen, session::run).map_err(|error| refused(&error))?;
+    let mut report = report.map_err(|error| {
+        complain(error);
         Exit::Usage
     })?;
-    let planned = chosen.and_then(|chosen| plan(args, chosen, &folder));
-    let (plan, guard) = planned.map_err(|error| {
-        complain(&error);
-        match error {
-            PlanError::NothingSelected => Exit::Nothing,
-            PlanError::Engine(error) => Exit::of_engine(&error),
-            _ => Exit::Usage,
-        }
-    })?;
+    report.strict = args.strict;
+    Ok(report)
+}
+
+/// Tells what is wrong with what was asked for.
+pub fn refused(error: &PlanError) -> Exit {
+    complain(error);
+    match error {
+        PlanError::NothingSelected => Exit::Nothing,
+        PlanError::Engine(error) => Exit::of_engine(error),
+        _ => Exit::Usage,
+    }
+}
+
+/// Makes a plan of what is chosen, and has it worked on, with progress shown.
+pub fn with_plan<T>(
+    args: &Args,
+    chosen: Result<Chosen, PlanError>,
+    work: impl FnOnce(&Plan, &Listener) -> T,
+) -> Result<T, PlanError> {
+    // All that lies on this disk for as long as the run lasts: configs, pipes, a database.
+    let folder = tempfile::Builder::new()
+        .prefix("touchdown-")
+        .tempdir()
+        .map_err(|error| PlanError::Other(format!("no temporary folder can be made: {error}")))?;
+    let (plan, guard) = plan(args, chosen?, &folder)?;
     let ours = folder.path().to_owned();
     let _ = ctrlc::set_handler(move || {
         // A second time, whoever waits has waited long enough.
@@ -163,18 +216,14 @@ pub fn drive(args: &Args, chosen: Result<Chosen, PlanError>) -> Result<Report, E
         }
     });
     let progress = Progress::default();
-    let report = session::run(&plan, &|event| progress.on(event));
+    let done = work(&plan, &|event| progress.on(event));
+    progress.done();
     // With it goes all that the run has made of containers.
     drop(plan);
     if guard.is_some_and(|guard| !guard.done()) {
         complain("what the run has made of containers could not be removed: touchdown clean does");
     }
-    let mut report = report.map_err(|error| {
-        complain(error);
-        Exit::Usage
-    })?;
-    report.strict = args.strict;
-    Ok(report)
+    Ok(done)
 }
 
 /// How a run ends that has been told, once its report for machines is written, too.
@@ -190,7 +239,7 @@ pub fn end(args: &Args, report: &Report) -> Exit {
 
 fn plan(args: &Args, chosen: Chosen, folder: &TempDir) -> Result<(Plan, Option<Guard>), PlanError> {
     let other = |what: String| PlanError::Other(what);
-    let Chosen { scenarios, is_brought, selection, seed, generation, out } = chosen;
+    let Chosen { scenarios, is_brought, selection, seed, generation, out, known } = chosen;
     for scenario in &scenarios {
         let named = scenario.about.iter().map(|about| ("about", about));
         let named = named.chain(scenario.failed.iter().map(|failed| ("failed", failed)));
@@ -253,6 +302,8 @@ fn plan(args: &Args, chosen: Chosen, folder: &TempDir) -> Result<(Plan, Option<G
         ack_within_s: args.ack_within.unwrap_or(PLATFORM_WAITS_S),
         generation,
         out,
+        reviewed: known.reviewed,
+        released: known.released,
         folder: folder.path().to_owned(),
         subject,
     };

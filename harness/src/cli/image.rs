@@ -11,7 +11,7 @@ use crate::subject::image::info::Info;
 use crate::subject::image::{Image, Io, Settings, Volume};
 
 /// Flags about images.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Images")]
 #[group(id = "image_flags")]
 pub struct Args {
@@ -51,6 +51,15 @@ pub struct Args {
 }
 
 impl Args {
+    /// For another destination: none for a command; for an image all else that was said of the one.
+    pub fn with(&self, is_command: bool, image: &str) -> Self {
+        match self.image {
+            _ if is_command => Self::default(),
+            Some(_) => Self { image: Some(image.to_owned()), readback_image: None, ..self.clone() },
+            None => Self { image: Some(image.to_owned()), ..Self::default() },
+        }
+    }
+
     /// Flags that are about images mean nothing elsewhere, and are not to be passed over.
     pub fn refuse_without_image(&self) -> Result<(), PlanError> {
         let given = [

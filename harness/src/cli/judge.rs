@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Exit, complain};
-use crate::event::{Outcome, Report, Row, SubjectInfo};
+use crate::event::{Outcome, Report, Row};
 use crate::folder::load;
 use crate::judging;
 use crate::report::terminal;
@@ -33,28 +33,8 @@ pub fn run(args: &Args) -> Exit {
     // One trial is not the whole run: what it could not show is no news.
     rows.retain(|row| row.scenario != "*");
     let differ = loaded.verdicts.as_ref().map(|kept| differing(&kept.results, &rows));
-    let mut summary = BTreeMap::new();
-    for row in &rows {
-        *summary.entry(row.outcome.name()).or_insert(0) += 1;
-    }
-    let report = Report {
-        touchdown: env!("CARGO_PKG_VERSION"),
-        subject: SubjectInfo {
-            kind: "folder",
-            command: args.folder.display().to_string(),
-            how: None,
-        },
-        seed: 0,
-        launches: 0,
-        wall_s: 0.0,
-        summary,
-        results: rows,
-        trouble: None,
-        strict: args.strict,
-        kept: None,
-        run: loaded.evidence.trial.clone(),
-        generated: None,
-    };
+    let report = Report::of_rows("folder", args.folder.display().to_string(), rows, args.strict);
+    let report = Report { run: loaded.evidence.trial.clone(), ..report };
     // A reader that has gone away is no error of ours.
     let _ = terminal::write(&report, &mut anstream::stdout());
     match differ {

@@ -1,14 +1,18 @@
 //! The command line: one file a subcommand. The only place that prints, with [`crate::report`].
 
+mod against;
 mod clean;
 mod drive;
 mod explain;
 mod generation;
 mod image;
 mod judge;
+mod lint_spec;
 mod list;
 mod replay;
 mod run;
+mod snapshot;
+mod spec;
 mod target;
 
 use std::ffi::OsString;
@@ -31,6 +35,7 @@ const EXAMPLES: &str = "\
 Examples:
   touchdown run --reference
   touchdown run --command \"python main.py\" --config config.json --readback \"python read.py\"
+  touchdown snapshot check --command \"python main.py\"
   touchdown explain state-lost
   touchdown judge touchdown-out/together
 
@@ -44,6 +49,12 @@ enum Command {
     Run(Box<run::Args>),
     /// Run saved cases again, and say which are fixed
     Replay(Box<replay::Args>),
+    /// Review what a destination says of itself, as files beside its code
+    Snapshot(Box<snapshot::Args>),
+    /// Print a destination's spec, or write it as the form that it is to a user
+    Spec(Box<spec::Args>),
+    /// Judge a spec in a file by all rules about specs, without a destination
+    LintSpec(lint_spec::Args),
     /// List all checks and scenarios
     List(list::Args),
     /// Explain a check: the rule, why it exists, how it is broken
@@ -108,6 +119,9 @@ pub fn main() -> ExitCode {
     let result = std::panic::catch_unwind(|| match Cli::parse().command {
         Command::Run(args) => run::run(&args).into(),
         Command::Replay(args) => replay::run(&args).into(),
+        Command::Snapshot(args) => snapshot::run(&args).into(),
+        Command::Spec(args) => spec::run(&args).into(),
+        Command::LintSpec(args) => lint_spec::run(&args).into(),
         Command::List(args) => list::run(&args).into(),
         Command::Explain(args) => explain::run(&args).into(),
         Command::Judge(args) => judge::run(&args).into(),

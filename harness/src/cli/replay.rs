@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Exit;
-use super::drive::{self, Chosen, drive};
+use super::drive::{self, Chosen, Known, drive};
 use crate::checks;
 use crate::config::{Generation, PlanError, Selection};
 use crate::evidence::Purpose;
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Exit {
     let chosen = selection(&scenarios).map(|selection| {
         let (is_brought, seed, generation) = (true, 0, Generation::default());
         let out = out(&args.drive.out, &args.cases);
-        Chosen { scenarios, is_brought, selection, seed, generation, out }
+        Chosen { scenarios, is_brought, selection, seed, generation, out, known: Known::default() }
     });
     let report = match drive(&args.drive, chosen) {
         Ok(report) => report,

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::drive::{self, Chosen, drive};
-use super::{Exit, generation};
+use super::drive::{self, Chosen, Known, drive};
+use super::{Exit, against, generation};
 use crate::config::{PlanError, Selection};
 use crate::report::terminal;
 use crate::scenario::load;
+use crate::snapshots::{Snapshots, What};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,6 +40,13 @@ pub struct Args {
     /// one after the other
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = None)]
     seed: u64,
+    /// Reviewed snapshots: the spec has to be the one that is in there; see touchdown snapshot
+    #[arg(long, value_name = "DIR", help_heading = None)]
+    snapshots: Option<PathBuf>,
+    /// The spec of the last release, which stored configs are held against: a file with a spec, an
+    /// image, or a command
+    #[arg(long, value_name = "FILE|IMAGE|COMMAND", help_heading = None)]
+    against: Option<String>,
     #[command(flatten)]
     generation: generation::Args,
 }
@@ -67,5 +75,24 @@ fn chosen(args: &Args) -> Result<Chosen, PlanError> {
     scenarios.extend(saved);
     let selection = Selection::new(&args.run, &args.skip, &scenarios)?;
     let (is_brought, seed, out) = (args.scenarios.is_some(), args.seed, args.drive.out.clone());
-    Ok(Chosen { scenarios, is_brought, selection, seed, generation, out })
+    let known = known(args)?;
+    Ok(Chosen { scenarios, is_brought, selection, seed, generation, out, known })
+}
+
+fn known(args: &Args) -> Result<Known, PlanError> {
+    let mut known = Known::default();
+    if let Some(folder) = &args.snapshots {
+        let snapshots = Snapshots::within(folder);
+        let held = snapshots.reviewed(What::Spec)?.ok_or_else(|| {
+            let file = snapshots.file(What::Spec).display().to_string();
+            PlanError::Other(format!(
+                "--snapshots: there is no {file} (touchdown snapshot check makes one to review)"
+            ))
+        })?;
+        known.reviewed = held.spec();
+    }
+    if let Some(named) = &args.against {
+        known.released = Some(against::spec(&args.drive, named)?);
+    }
+    Ok(known)
 }

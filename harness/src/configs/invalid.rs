@@ -2,7 +2,8 @@
 //!
 //! A way is a keyword of one schema and values that it refuses. Of these that one is taken which
 //! the schema would accept without the keyword, so that nothing else is wrong with it; if there is
-//! none, as where an enum has a type, too, one that at least the keyword refuses.
+//! none, one is drawn from the schema without the keyword; and if that does not help, one is taken that
+//! at least the keyword refuses.
 
 use std::iter;
 
@@ -11,6 +12,10 @@ use serde_json::{Number, Value, json};
 
 use super::site::{Site, sites};
 use super::{BadConfig, accepts, fitting, with, without};
+use crate::spec::draw::Configs;
+
+/// How many values are drawn where none that we know is refused by the keyword alone.
+const DRAWN: usize = 200;
 
 /// Longer texts are not made.
 const LONGEST: usize = 1 << 16;
@@ -75,14 +80,17 @@ fn broken(base: &Value, site: &Site, way: Way, validator: &Validator) -> Option<
     let keyword = json!({way.keyword: way.schema[way.keyword]});
     let mut others = way.schema.clone();
     others.as_object_mut()?.shift_remove(way.keyword);
-    let refused = way.values.into_iter().filter(|value| !accepts(&keyword, value));
-    let tried = refused.filter_map(|value| {
+    let broken = |value: Value| {
+        if accepts(&keyword, &value) {
+            return None;
+        }
         let config = with(base, &site.pointer, value.clone())?;
         (!validator.is_valid(&config)).then(|| (accepts(&others, &value), config))
-    });
-    let tried: Vec<_> = tried.collect();
-    let best = tried.iter().position(|(nothing_else, _)| *nothing_else).unwrap_or_default();
-    let (_, config) = tried.into_iter().nth(best)?;
+    };
+    let by_hand: Vec<_> = way.values.into_iter().filter_map(broken).collect();
+    let best = by_hand.iter().find(|(nothing_else, _)| *nothing_else);
+    let drawn = || Configs::of(&others, 0).ok()?.take(DRAWN).find_map(broken);
+    let (_, config) = best.cloned().or_else(drawn).or_else(|| by_hand.first().cloned())?;
     Some(BadConfig { note: way.note, config })
 }
 

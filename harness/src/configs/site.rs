@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::accepts;
-use crate::redact::step;
+use crate::protocol::json::under;
 
 /// A property of a config, or an item of a list, and what the spec says of it.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ fn walk<'a>(
                 let own = schemas.iter().filter_map(|schema| schema["properties"].get(key));
                 let required = schemas.iter().any(|schema| requires(schema, key));
                 let needs = [required, has_properties && !required];
-                visit(step(pointer, key), value, own.collect(), needs);
+                visit(under(pointer, key), value, own.collect(), needs);
             }
         }
         Value::Array(items) => {

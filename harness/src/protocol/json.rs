@@ -132,6 +132,12 @@ pub fn canonical_number(text: &str) -> String {
     Decimal::parse(text).to_string()
 }
 
+/// The JSON pointer to a member of what `pointer` points at.
+#[must_use]
+pub fn under(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
 /// Whether two JSON values are equal; the order of keys carries no meaning.
 #[must_use]
 pub fn equal(left: &Value, right: &Value, numbers: Numbers) -> bool {

@@ -30,7 +30,12 @@ impl Progress {
             Event::Planned(launches) => self.bar.set_length(*launches as u64),
             Event::Launched { what } => self.bar.set_message((*what).to_owned()),
             Event::Landed => self.bar.inc(1),
-            Event::Finished(_) => self.bar.finish_and_clear(),
+            Event::Finished(_) => self.done(),
         }
+    }
+
+    /// Takes the bar away.
+    pub fn done(&self) {
+        self.bar.finish_and_clear();
     }
 }

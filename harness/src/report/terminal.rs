@@ -125,7 +125,10 @@ fn failure(row: &Row, to: &mut dyn Write) -> io::Result<()> {
     }
     for told in row.findings.iter().take(TOLD) {
         writeln!(to, "  {STRONG}{}{STRONG:#}", told.message)?;
-        writeln!(to, "    evidence  {}", told.evidence)?;
+        writeln!(to, "    evidence  {}", told.evidence.replace('\n', "\n              "))?;
+        if let Some(mended) = &told.mended {
+            writeln!(to, "    mended    {mended}")?;
+        }
     }
     if row.findings.len() > TOLD {
         let more = row.findings.len() - TOLD;

@@ -36,7 +36,8 @@ impl Session<'_> {
         Ok(jobs)
     }
 
-    fn check_jobs(&mut self) -> Result<Vec<Job>, SessionError> {
+    /// Those of `check`.
+    pub fn check_jobs(&mut self) -> Result<Vec<Job>, SessionError> {
         let Some(config) = &self.plan.config else {
             return Ok(Vec::new());
         };

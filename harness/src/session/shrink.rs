@@ -347,7 +347,7 @@ mod tests {
 
     fn told(message: &str, evidence: &str) -> Told {
         let (message, evidence) = (message.to_owned(), evidence.to_owned());
-        Told { message, evidence, platform: String::new(), repeat: None }
+        Told { message, evidence, mended: None, platform: String::new(), repeat: None }
     }
 
     #[test]

@@ -1,0 +1,303 @@
+//! Two schemas held against each other, keyword by keyword.
+
+mod bounds;
+mod objects;
+mod variants;
+
+use serde_json::{Map, Value, json};
+
+use super::{Change, Class, tried, validator};
+use crate::protocol::json::{Numbers, equal, under};
+use crate::spec::draw::merged;
+
+use Class::{Breaking, Compatible, Cosmetic};
+
+/// How many values of the old schema are tried where keywords alone do not tell.
+const TRIES: usize = 500;
+
+/// Keywords that are dealt with one by one; of the rest, those in [`CONDITIONS`] restrict values, and
+/// all others only tell.
+const KNOWN: &[&str] = &[
+    "type",
+    "enum",
+    "const",
+    "properties",
+    "required",
+    "oneOf",
+    "anyOf",
+    "items",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "uniqueItems",
+    "additionalProperties",
+    "airbyte_secret",
+    "default",
+    "$schema",
+    "$id",
+];
+/// Keywords of which only values can tell what a change does.
+const CONDITIONS: &[&str] = &[
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependencies",
+    "contains",
+    "propertyNames",
+    "patternProperties",
+    "additionalItems",
+    "allOf",
+];
+const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
+
+/// The changes from one schema to another, both without `$ref`; `at` is the pointer to them.
+pub fn compared(old: &Value, new: &Value, at: &str) -> Vec<Change> {
+    let mut changes = Changes(Vec::new());
+    changes.schema(old, new, at);
+    changes.0
+}
+
+struct Changes(Vec<Change>);
+
+impl Changes {
+    fn add(&mut self, class: Class, kind: &'static str, at: &str, reason: impl Into<String>) {
+        self.0.push(Change { class, kind, pointer: at.to_owned(), reason: reason.into() });
+    }
+
+    fn schema(&mut self, old: &Value, new: &Value, at: &str) {
+        if equal(old, new, Numbers::ByValue) {
+            return;
+        }
+        let (Some(old), Some(new)) = (flat(old), flat(new)) else {
+            return self.by_values(old, new, at, "schema-changed", "the schema has changed");
+        };
+        self.told(&old, &new, at);
+        if let Some(listed) = choices(&old) {
+            return self.choices(&listed, &new, at);
+        }
+        self.types(&old, &new, at);
+        self.new_choices(&old, &new, at);
+        self.bounds(&old, &new, at);
+        self.pattern(&old, &new, at);
+        self.objects(&old, &new, at);
+        self.items(&old, &new, at);
+        for keyword in ["oneOf", "anyOf"] {
+            self.variants(&old, &new, keyword, at);
+        }
+        for keyword in CONDITIONS {
+            if !same(old.get(*keyword), new.get(*keyword)) {
+                let what = format!("`{keyword}` has changed");
+                let [old, new] = [old.clone(), new.clone()].map(Value::Object);
+                let at = under(at, keyword);
+                self.by_values(&old, &new, &at, "condition-changed", &what);
+            }
+        }
+    }
+
+    /// What only the form shows, what hides a value, and what stands in where there is none.
+    fn told(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+        let is_secret =
+            |schema: &Map<String, Value>| schema.get("airbyte_secret") == Some(&json!(true));
+        match (is_secret(old), is_secret(new)) {
+            (true, false) => self.add(
+                Breaking,
+                "secret-flag-lost",
+                at,
+                "it is no longer marked as a secret: stored secrets are shown as they are",
+            ),
+            (false, true) => self.add(
+                Compatible,
+                "secret-flag-set",
+                at,
+                "it is marked as a secret now: what is stored already becomes one when it is saved",
+            ),
+            _ => {}
+        }
+        if !same(old.get("default"), new.get("default")) {
+            let reason = "the default has changed: configs that do not say it mean something else \
+                          if the connector fills it in";
+            self.add(Compatible, "default-changed", &under(at, "default"), reason);
+        }
+        let added = new.keys().filter(|keyword| !old.contains_key(*keyword));
+        for keyword in old.keys().chain(added) {
+            let restricts = KNOWN.iter().chain(CONDITIONS).any(|known| known == keyword);
+            if !restricts && !same(old.get(keyword), new.get(keyword)) {
+                let reason = format!("`{keyword}` has changed, which the form alone shows");
+                self.add(Cosmetic, "text-changed", &under(at, keyword), reason);
+            }
+        }
+    }
+
+    /// Where the old schema lists its values, each is held against the new one.
+    fn choices(&mut self, listed: &[Value], new: &Map<String, Value>, at: &str) {
+        let schema = Value::Object(new.clone());
+        let Ok(validator) = validator(&schema) else { return };
+        let gone: Vec<_> = listed.iter().filter(|value| !validator.is_valid(value)).collect();
+        let is_const = listed.len() == 1 && new.contains_key("const");
+        if !gone.is_empty() {
+            let shown: Vec<_> = gone.iter().map(ToString::to_string).collect();
+            let shown = shown.join(", ");
+            let (kind, keyword, reason) = if is_const {
+                let now = &new["const"];
+                ("const-changed", "const", format!("the constant {shown} is {now} now"))
+            } else {
+                ("enum-narrowed", "enum", format!("{shown} cannot be chosen any more"))
+            };
+            self.add(Breaking, kind, &under(at, keyword), reason);
+        }
+        match choices(new) {
+            None => self.add(Compatible, "enum-removed", at, "other values can be entered now"),
+            Some(now) => {
+                let added = now
+                    .iter()
+                    .filter(|value| !listed.iter().any(|old| same(Some(old), Some(value))));
+                let added: Vec<_> = added.map(Value::to_string).collect();
+                if !added.is_empty() && !is_const {
+                    let reason = format!("{} can be chosen, too", added.join(", "));
+                    self.add(Compatible, "enum-widened", &under(at, "enum"), reason);
+                }
+            }
+        }
+    }
+
+    fn types(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+        let (had, has) = (types(old), types(new));
+        let covers = |all: &[&str], one: &str| {
+            all.contains(&one) || one == "integer" && all.contains(&"number")
+        };
+        let here = under(at, "type");
+        let list = |types: Vec<&str>| types.join(", ");
+        let gone: Vec<_> = had.iter().copied().filter(|one| !covers(&has, one)).collect();
+        let added: Vec<_> = has.iter().copied().filter(|one| !covers(&had, one)).collect();
+        if !gone.is_empty() {
+            let reason = format!("no longer of type {}", list(gone));
+            self.add(Breaking, "type-narrowed", &here, reason);
+        }
+        if !added.is_empty() {
+            let reason = format!("of type {}, too", list(added));
+            self.add(Compatible, "type-widened", &here, reason);
+        }
+    }
+
+    /// Where values were free, a list of them.
+    fn new_choices(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+        let Some(now) = choices(new) else { return };
+        let is_const = new.contains_key("const");
+        let (kind, keyword) =
+            if is_const { ("const-added", "const") } else { ("enum-added", "enum") };
+        let all_there_is = types(old).iter().all(|one| match *one {
+            "boolean" => [true, false].iter().all(|value| now.contains(&json!(value))),
+            "null" => now.contains(&Value::Null),
+            _ => false,
+        });
+        if all_there_is {
+            self.add(Compatible, kind, &under(at, keyword), "all values there were are listed");
+        } else {
+            let reason = "any value could be entered: those that are not listed are rejected";
+            self.add(Breaking, kind, &under(at, keyword), reason);
+        }
+    }
+
+    fn pattern(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+        let here = under(at, "pattern");
+        match (old.get("pattern"), new.get("pattern")) {
+            (Some(_), None) => {
+                self.add(Compatible, "pattern-removed", &here, "no pattern has to match any more");
+            }
+            (before, Some(now)) if !same(before, Some(now)) => {
+                let (kind, what) = match before {
+                    Some(_) => ("pattern-changed", "the pattern has changed"),
+                    None => ("pattern-added", "a pattern has to match"),
+                };
+                let mut texts = old.clone();
+                texts.insert("type".to_owned(), json!("string"));
+                let pattern = json!({"pattern": now});
+                self.by_values(&Value::Object(texts), &pattern, &here, kind, what);
+            }
+            _ => {}
+        }
+    }
+
+    fn items(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+        let here = under(at, "items");
+        let anything = json!({});
+        let (old, new) = (old.get("items"), new.get("items"));
+        match (old, new) {
+            (Some(old), Some(new)) if old.is_array() || new.is_array() => {
+                if !equal(old, new, Numbers::ByValue) {
+                    let [old, new] =
+                        [old, new].map(|items| json!({"type": "array", "items": items}));
+                    self.by_values(&old, &new, &here, "items-changed", "the items have changed");
+                }
+            }
+            (None, None) => {}
+            (old, new) => {
+                self.schema(old.unwrap_or(&anything), new.unwrap_or(&anything), &here);
+            }
+        }
+    }
+
+    /// Where keywords do not tell, values do.
+    fn by_values(&mut self, old: &Value, new: &Value, at: &str, kind: &'static str, what: &str) {
+        match tried(old, new, TRIES, 0) {
+            Ok((_, Some(found))) => {
+                let reason = format!("{what}: it rejects {}, for one", found.config);
+                self.add(Breaking, kind, at, reason);
+            }
+            Ok((count @ 1.., None)) => {
+                let reason = format!("{what}: it rejects none of {count} values that were drawn");
+                self.add(Compatible, kind, at, reason);
+            }
+            _ => {
+                let reason =
+                    format!("{what}, and no value of the old one could be drawn to try it");
+                self.add(Breaking, kind, at, reason);
+            }
+        }
+    }
+}
+
+fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => equal(one, other, Numbers::ByValue),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// The keywords of a schema, those of `allOf` among them.
+fn flat(schema: &Value) -> Option<Map<String, Value>> {
+    let keywords = schema.as_object()?;
+    let Some(parts) = keywords.get("allOf").and_then(Value::as_array) else {
+        return Some(keywords.clone());
+    };
+    let mut rest = keywords.clone();
+    rest.shift_remove("allOf");
+    let whole = parts.iter().fold(Value::Object(rest), |whole, part| merged(&whole, part));
+    whole.as_object().cloned()
+}
+
+/// The values that a schema lists.
+fn choices(schema: &Map<String, Value>) -> Option<Vec<Value>> {
+    let one = schema.get("const").map(|value| vec![value.clone()]);
+    one.or_else(|| schema.get("enum")?.as_array().cloned())
+}
+
+/// The types that a schema allows.
+fn types(schema: &Map<String, Value>) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        _ => TYPES.into(),
+    }
+}
