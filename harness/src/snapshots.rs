@@ -59,7 +59,7 @@ impl Connector {
     }
 
     fn parse(text: &str) -> Self {
-        let (title, documentation) = text.split_once(BETWEEN).unwrap_or((text, ""));
+        let (title, documentation) = text.rsplit_once(BETWEEN).unwrap_or((text, ""));
         Self { title: title.to_owned(), documentation: documentation.to_owned() }
     }
 
@@ -106,6 +106,12 @@ pub enum SnapshotError {
         /// What gives it away.
         why: String,
     },
+    /// It is another one than was shown.
+    #[error("{}: it has changed since it was shown; nothing was accepted", path.display())]
+    Meanwhile {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is that of another connector.
     #[error(
         "{}: it is a snapshot of another connector, {theirs}; this one is {ours}\n\
@@ -139,6 +145,17 @@ pub struct Held {
 }
 
 impl Held {
+    fn is_of(&self, connector: &Connector, file: &Path) -> Result<(), SnapshotError> {
+        if !self.connector.is_other(connector) {
+            return Ok(());
+        }
+        Err(SnapshotError::Other {
+            path: file.to_owned(),
+            theirs: self.connector.shown(),
+            ours: connector.shown(),
+        })
+    }
+
     /// The spec, if that is what it holds.
     #[must_use]
     pub fn spec(&self) -> Option<Value> {
@@ -182,19 +199,17 @@ impl Snapshots {
         connector: &Connector,
     ) -> Result<Option<Held>, SnapshotError> {
         let held = self.reviewed(what)?;
-        match &held {
-            Some(held) if held.connector.is_other(connector) => Err(SnapshotError::Other {
-                path: self.file(what),
-                theirs: held.connector.shown(),
-                ours: connector.shown(),
-            }),
-            _ => Ok(held),
-        }
+        held.iter().try_for_each(|held| held.is_of(connector, &self.file(what)))?;
+        Ok(held)
     }
 
     /// Keeps a text to be reviewed.
     pub fn propose(&self, what: What, held: &Held) -> Result<(), SnapshotError> {
         let path = self.pending_file(what);
+        // What is pending may be another connector's, or somebody's work.
+        if let Some(pending) = self.pending(what)? {
+            pending.is_of(&held.connector, &path)?;
+        }
         let fail = |error| SnapshotError::Io { path: path.clone(), error };
         fs::create_dir_all(&self.folder).map_err(fail)?;
         // All of it or nothing: what is there may be under review.
@@ -208,9 +223,12 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Takes what is pending as reviewed.
-    pub fn accept(&self, what: What) -> Result<(), SnapshotError> {
+    /// Takes what is pending as reviewed, if it is still what was shown.
+    pub fn accept(&self, what: What, shown: &Held) -> Result<(), SnapshotError> {
         let path = self.pending_file(what);
+        if self.pending(what)?.is_none_or(|held| held.text != shown.text) {
+            return Err(SnapshotError::Meanwhile { path });
+        }
         fs::rename(&path, self.file(what)).map_err(|error| SnapshotError::Io { path, error })
     }
 
@@ -279,7 +297,7 @@ mod tests {
         assert_eq!(all.reviewed(What::Spec).unwrap(), None);
         all.propose(What::Spec, &held(&one)).unwrap();
         assert_eq!(all.pending(What::Spec).unwrap().unwrap(), held(&one));
-        all.accept(What::Spec).unwrap();
+        all.accept(What::Spec, &all.pending(What::Spec).unwrap().unwrap()).unwrap();
         assert_eq!(all.pending(What::Spec).unwrap(), None);
         let reviewed = all.reviewed_of(What::Spec, &Connector::of(&one)).unwrap().unwrap();
         assert_eq!(reviewed.spec().unwrap(), one);
@@ -295,7 +313,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let all = Snapshots::within(folder.path());
         all.propose(What::Spec, &held(&spec("A", "https://a.example"))).unwrap();
-        all.accept(What::Spec).unwrap();
+        all.accept(What::Spec, &all.pending(What::Spec).unwrap().unwrap()).unwrap();
         let of =
             |title: &str, url: &str| all.reviewed_of(What::Spec, &Connector::of(&spec(title, url)));
         assert!(of("A", "https://b.example").is_ok());
@@ -311,7 +329,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let all = Snapshots::within(folder.path());
         all.propose(What::Spec, &held(&spec("A", "https://a.example"))).unwrap();
-        all.accept(What::Spec).unwrap();
+        all.accept(What::Spec, &all.pending(What::Spec).unwrap().unwrap()).unwrap();
         let file = all.file(What::Spec);
         let good = fs::read_to_string(&file).unwrap();
         for (bad, why) in [

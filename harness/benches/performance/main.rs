@@ -9,11 +9,12 @@
 //! ```
 //!
 //! [`feeding`] is held against a plain pipe, [`write`] against `cat` into the same destination,
-//! [`memory`] against a hundredth of the input, [`scenarios`] and [`generated`] against the clock,
+//! [`memory`] against a hundredth of the input, [`scenarios`], [`generated`] and [`configs`] against the clock,
 //! [`images`] against `docker run` and the engine's own time, and [`faults`] against what a reader
 //! would put up with. The destinations that cost nothing themselves are this
 //! program again, see [`sink`].
 
+mod configs;
 mod faults;
 mod feeding;
 mod generated;
@@ -32,13 +33,14 @@ use measure::Row;
 
 type Benchmark = fn() -> anyhow::Result<Vec<Row>>;
 
-const ALL: [(&str, Benchmark); 7] = [
+const ALL: [(&str, Benchmark); 8] = [
     ("feeding", feeding::run),
     ("write", write::run),
     ("memory", memory::run),
     ("scenarios", scenarios::run),
     ("images", images::run),
     ("generated", generated::run),
+    ("configs", configs::run),
     (LONG, faults::run),
 ];
 /// Run by its name alone.

@@ -77,6 +77,11 @@ fn breaking_change(launch: &Launch, facts: &Facts) -> Verdict {
             );
         };
         match Changes::between(released, spec, CONFIGS, 0) {
+            Ok(changes) if changes.tried == 0 && changes.breaking().next().is_none() => {
+                let why =
+                    "no config of the released spec could be drawn, to hold it against this one";
+                Verdict::inconclusive(why)
+            }
             Ok(changes) => judged(&changes),
             Err(why) => Verdict::inconclusive(format!("they cannot be compared: {why}")),
         }

@@ -174,7 +174,8 @@ fn unresolved_ref(launch: &Launch, facts: &Facts) -> Verdict {
         let findings = refs.map(|site| {
             let finding = site.finding_on("$ref", "a $ref is left in the spec");
             let target = site.get("$ref").and_then(Value::as_str);
-            match target.and_then(|target| pointed(schema, target)) {
+            let found = target.and_then(|target| pointed(schema, target));
+            match found.filter(|found| !found.to_string().contains("\"$ref\"")) {
                 Some(found) => finding.mended(fragment(&site.pointer, found)),
                 None => finding,
             }
@@ -189,7 +190,10 @@ fn forbidden_keyword(launch: &Launch, facts: &Facts) -> Verdict {
             let used = FORBIDDEN.iter().filter(|keyword| site.has(keyword));
             used.map(|word| {
                 let finding = site.finding_on(word, format!("the schema uses `{word}`"));
-                finding.mended(fragment(&site.pointer, &without_keyword(site, word)))
+                match without_keyword(site, word) {
+                    Some(right) => finding.mended(fragment(&site.pointer, &right)),
+                    None => finding,
+                }
             })
         });
         Verdict::from_findings(findings.collect())
@@ -197,33 +201,47 @@ fn forbidden_keyword(launch: &Launch, facts: &Facts) -> Verdict {
 }
 
 /// The schema without a keyword that the form cannot show, and with what it says, where another one can
-/// say it.
-fn without_keyword(site: &Site, keyword: &str) -> Value {
+/// say it; none where that cannot be told.
+fn without_keyword(site: &Site, keyword: &str) -> Option<Value> {
     let rest = site.without(keyword);
-    let Some(parts) = site.get(keyword).and_then(Value::as_array) else { return rest };
-    match keyword {
-        "allOf" => parts.iter().fold(rest, |whole, part| merged(&whole, part)),
-        "anyOf" => {
-            let (nulls, others): (Vec<_>, Vec<_>) =
-                parts.iter().partition(|part| part["type"] == "null");
-            match &others[..] {
-                [only] => {
-                    let mut whole = merged(&rest, only);
-                    if !nulls.is_empty() && whole["type"].is_string() {
-                        whole["type"] = json!([whole["type"], "null"]);
-                    }
-                    whole
-                }
-                _ => site.with("type", "object").as_object().map_or(rest, |schema| {
-                    let mut schema = schema.clone();
-                    schema.shift_remove("anyOf");
-                    schema.insert("oneOf".to_owned(), json!(parts));
-                    Value::Object(schema)
-                }),
+    let parts = match site.get(keyword) {
+        Some(Value::Array(parts)) if ["allOf", "anyOf"].contains(&keyword) => parts,
+        // Each of these says half of it.
+        _ if ["if", "then", "else"].contains(&keyword) => return None,
+        _ => return Some(rest),
+    };
+    if parts.iter().any(|part| part.get("$ref").is_some()) {
+        return None;
+    }
+    if keyword == "allOf" {
+        let all = parts.iter().filter_map(Value::as_object);
+        let mut words: Vec<&String> = all.flat_map(Map::keys).collect();
+        words.sort();
+        let joined = ["properties", "required"];
+        // What two of them say otherwise cannot be said at once.
+        let is_twice = |pair: &[&String]| pair[0] == pair[1] && !joined.contains(&pair[0].as_str());
+        let clashes = words.windows(2).any(is_twice);
+        return (!clashes).then(|| parts.iter().fold(rest, |whole, part| merged(&whole, part)));
+    }
+    let (nulls, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part["type"] == "null");
+    if let [only] = &others[..] {
+        let mut whole = merged(&rest, only);
+        if !nulls.is_empty() {
+            let kind = whole["type"].as_str().map(str::to_owned)?;
+            whole["type"] = json!([kind, "null"]);
+            if let Some(values) = whole.get_mut("enum").and_then(Value::as_array_mut) {
+                values.push(Value::Null);
             }
         }
-        _ => rest,
+        return Some(whole);
     }
+    let are_objects = others.iter().all(|part| part.get("properties").is_some());
+    (are_objects && nulls.is_empty()).then(|| {
+        let mut whole = rest;
+        whole["type"] = json!("object");
+        whole["oneOf"] = json!(parts);
+        whole
+    })
 }
 
 fn one_of_shape(launch: &Launch, facts: &Facts) -> Verdict {
@@ -246,13 +264,17 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
     let pointer = under(&site.pointer, "oneOf");
     let mut properties: Vec<&Map<String, Value>> = Vec::new();
     for (nth, variant) in variants.iter().enumerate() {
-        match variant.get("properties").and_then(Value::as_object) {
-            Some(object) => properties.push(object),
-            None => findings.push(Finding::new(
-                "a variant of a oneOf has no properties",
-                fragment(&format!("{pointer}/{nth}"), variant),
-            )),
+        if let Some(object) = variant.get("properties").and_then(Value::as_object) {
+            properties.push(object);
+            continue;
         }
+        let place = format!("{pointer}/{nth}");
+        let name = format!("option {}", nth + 1);
+        let constant = json!({"mode": {"type": "string", "const": name}});
+        let right = json!({"properties": constant, "required": ["mode"]});
+        let message = "a variant of a oneOf has no properties";
+        let finding = Finding::new(message, fragment(&place, variant));
+        findings.push(finding.mended(fragment(&place, &merged(variant, &right))));
     }
     let Some((first, others)) = properties.split_first() else {
         return findings;
@@ -292,9 +314,17 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
                 [] => "the variants have no property in common".to_owned(),
                 names => format!("common to all variants: {}", names.join(", ")),
             };
-            let name = names.first().copied().unwrap_or("mode");
+            // One that can have one value only, or else a property of its own.
+            let one = |name: &str| Some(properties[0][name].get("enum")?.as_array()?.clone());
+            let is_one = |name: &&&str| {
+                let all = |of: &&&Map<String, Value>| of[**name]["enum"].as_array().map(Vec::len);
+                properties.iter().all(|of| all(&of) == Some(1))
+            };
+            let chosen = names.iter().find(is_one).copied();
+            let name = chosen.unwrap_or("mode");
             let title = variants[0].get("title").cloned().unwrap_or(json!("first"));
-            let right = json!({"type": "string", "const": title});
+            let value = chosen.and_then(one).and_then(|mut all| all.pop()).unwrap_or(title);
+            let right = json!({"type": "string", "const": value});
             let place = under(&format!("{pointer}/0/properties"), name);
             let finding = Finding::new(
                 "the variants of a oneOf have no common property that is const in all of them",
@@ -302,10 +332,13 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
             );
             findings.push(finding.mended(format!("{} (and so in all)", fragment(&place, &right))));
         }
-        _ => findings.push(Finding::new(
-            "the variants of a oneOf have more than one common property that is const in all",
-            format!("{pointer}: {}", constant.join(", ")),
-        )),
+        [kept, ..] => {
+            let finding = Finding::new(
+                "the variants of a oneOf have more than one common property that is const in all",
+                format!("{pointer}: {}", constant.join(", ")),
+            );
+            findings.push(finding.mended(format!("{pointer}: const on `{kept}` alone")));
+        }
     }
     findings
 }

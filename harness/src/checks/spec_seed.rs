@@ -430,7 +430,11 @@ fn example_rejected(launch: &Launch, facts: &Facts) -> Verdict {
 
 /// The value as the type that its schema wants, if that makes it fit.
 fn suited(site: &Site, value: &Value, validator: &jsonschema::Validator) -> Option<Value> {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        _ => return None,
+    };
     let parsed = serde_json::from_str(&text).ok();
     let listed = site.is("array").then(|| json!([value]));
     let mut all = [Some(json!(text)), parsed, listed].into_iter().flatten();

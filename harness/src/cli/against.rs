@@ -17,7 +17,14 @@ pub fn spec(args: &Args, named: &str) -> Result<Value, PlanError> {
         return of_file(path);
     }
     let fail = |why: String| PlanError::Other(format!("--against {named}: {why}"));
-    if path.extension().is_some_and(|extension| extension == "json" || extension == "snap") {
+    let looks_like_a_file = named.starts_with(['.', '/'])
+        || ["json", "jsonl", "snap", "yaml", "yml"]
+            .iter()
+            .any(|known| path.extension().is_some_and(|extension| extension == *known));
+    if path.is_dir() {
+        return Err(fail("it is a folder".to_owned()));
+    }
+    if looks_like_a_file && !named.contains(' ') && !path.exists() {
         return Err(fail("there is no such file".to_owned()));
     }
     let is_command = named.contains(' ') || path.is_file() || is_on_path(named);
@@ -51,11 +58,12 @@ pub fn of_file(path: &Path) -> Result<Value, PlanError> {
         return held.and_then(|held| held.spec()).ok_or_else(|| fail("it holds no spec".into()));
     }
     let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    let value: Value = match serde_json::from_str(&text) {
+    let text = text.trim_start_matches('\u{feff}');
+    let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
-        Err(error) => printed_spec(&text).map_err(|specs| {
+        Err(error) => printed_spec(text).map_err(|specs| {
             fail(match specs {
-                0 => format!("it is no JSON: {error}"),
+                0 => format!("it is no JSON, which a spec is read as: {error}"),
                 _ => format!("there are {specs} SPEC messages in it"),
             })
         })?,
@@ -79,8 +87,9 @@ fn printed_spec(text: &str) -> Result<Value, usize> {
 
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
+    let known = ["json", "jsonl", "snap", "yaml", "yml"];
     std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o111 != 0)
-        && path.extension().is_none_or(|extension| extension != "json" && extension != "snap")
+        && path.extension().is_none_or(|extension| known.iter().all(|one| extension != *one))
 }
 
 fn is_on_path(name: &str) -> bool {

@@ -56,9 +56,9 @@ pub struct Args {
     /// Where snapshots are kept
     #[arg(long, value_name = "DIR", default_value = "snapshots", help_heading = None)]
     snapshots: PathBuf,
-    /// What is asked: spec, check (its answers to the working config, to bad and unreachable ones)
-    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = what,
-        default_value = "spec", help_heading = None)]
+    /// What it is about: spec, check (its answers to the working config, to bad and unreachable ones);
+    /// by default the spec is asked, and all is gone through
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = what, help_heading = None)]
     what: Vec<What>,
     /// The spec of the last release, in place of the accepted one: a file with a spec, an image, or a
     /// command
@@ -137,7 +137,7 @@ fn carry_out(args: &Args) -> Result<Exit, Stopped> {
             differ.push(Shown::new(what, reviewed, held));
         }
     } else {
-        for what in What::ALL {
+        for what in What::ALL.into_iter().filter(|what| args.wants(*what)) {
             if let Some(held) = snapshots.pending(what)? {
                 let reviewed = snapshots.reviewed_of(what, &held.connector)?;
                 differ.push(Shown::new(what, reviewed, held));
@@ -170,8 +170,7 @@ fn carry_out(args: &Args) -> Result<Exit, Stopped> {
         if args.action != Action::Reject {
             let _ = show(shown, &snapshots, &mut out);
         }
-        let breaks = shown.changes.as_ref().is_some_and(|all| all.breaking().next().is_some());
-        let is_refused = breaks && !args.allow_breaking;
+        let is_refused = !args.allow_breaking && breaks(shown)?;
         let done = match args.action {
             Action::Check => {
                 if shown.differs() || is_refused {
@@ -189,12 +188,12 @@ fn carry_out(args: &Args) -> Result<Exit, Stopped> {
                 exit = Exit::Broken;
                 "refused: it breaks stored configurations (--allow-breaking takes it)"
             }
-            Decision::Accept if in_ci => {
+            Decision::Accept | Decision::Reject if in_ci => {
                 exit = Exit::Broken;
-                "not accepted: CI is set, where nothing is written"
+                "left as it is: CI is set, where nothing is written"
             }
             Decision::Accept => {
-                snapshots.accept(shown.what)?;
+                snapshots.accept(shown.what, &shown.held)?;
                 "accepted"
             }
             Decision::Reject => {
@@ -209,6 +208,13 @@ fn carry_out(args: &Args) -> Result<Exit, Stopped> {
         let _ = writeln!(out, "\ntouchdown snapshot review goes through what differs");
     }
     Ok(exit)
+}
+
+impl Args {
+    /// Whether this is to be gone through.
+    fn wants(&self, what: What) -> bool {
+        self.what.is_empty() || self.what.contains(&what)
+    }
 }
 
 enum Decision {
@@ -247,15 +253,23 @@ fn changes(given: Option<&Value>, shown: &Shown) -> Result<Option<Changes>, Inco
     Ok(before.is_some().then_some(changes))
 }
 
+/// Whether a spec breaks what was stored with the accepted one, or with that of the last release.
+fn breaks(shown: &Shown) -> Result<bool, Incomparable> {
+    let breaks = |changes: &Changes| changes.breaking().next().is_some();
+    let accepted = changes(None, shown)?;
+    Ok(shown.changes.iter().chain(&accepted).any(breaks))
+}
+
 /// What the destination answers to all that is asked.
 fn held(args: &Args) -> Result<Vec<(What, Held)>, Stopped> {
-    let checks = args.what.contains(&What::Check);
+    let asked: &[What] = if args.what.is_empty() { &[What::Spec] } else { &args.what };
+    let checks = asked.contains(&What::Check);
     let chosen = chosen(checks, args.drive.out.clone());
-    let asked = with_plan(&args.drive, chosen, |plan, listener| ask(plan, listener, checks))?;
-    let Asked { spec, checks } = asked.map_err(Stopped::Unanswered)?;
+    let answers = with_plan(&args.drive, chosen, |plan, listener| ask(plan, listener, checks))?;
+    let Asked { spec, checks } = answers.map_err(Stopped::Unanswered)?;
     let connector = Connector::of(&spec);
     let varying = Varying::new(&args.redact);
-    let held = What::ALL.into_iter().filter(|what| args.what.contains(what)).map(|what| {
+    let held = What::ALL.into_iter().filter(|what| asked.contains(what)).map(|what| {
         let text = match what {
             What::Spec => printed(&spec),
             What::Check => answers::printed(&checks, &varying),

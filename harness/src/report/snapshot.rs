@@ -108,6 +108,11 @@ pub fn told(changes: &Changes, to: &mut dyn Write) -> io::Result<()> {
             if at.is_empty() { "" } else { ": " },
             shown.error
         )?;
+    } else if changes.tried == 0 {
+        writeln!(
+            to,
+            "            no config of the spec before could be drawn: keywords alone were compared"
+        )?;
     } else {
         let tried = changes.tried;
         writeln!(

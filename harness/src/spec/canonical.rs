@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 /// Lists whose order carries no meaning.
 const SETS: [&str; 3] = ["required", "type", "supported_destination_sync_modes"];
 
+/// Keywords whose values are no schemas.
+const VALUES: [&str; 4] = ["default", "const", "enum", "examples"];
+
 /// The spec as JSON of two spaces a level, with its keys in the order of the alphabet, and so the names
 /// in lists of which the order carries no meaning. All else stands as it is: choices and variants are
 /// shown to users in their order, and `order` is a value as any other.
@@ -18,7 +21,12 @@ fn sorted(value: &Value, name: &str) -> Value {
         Value::Object(object) => {
             let mut keys: Vec<&String> = object.keys().collect();
             keys.sort();
-            let members = keys.into_iter().map(|key| (key.clone(), sorted(&object[key], key)));
+            // Values that a schema gives are values, whatever their names are.
+            let member = |key: &String| {
+                let is_value = VALUES.contains(&key.as_str());
+                if is_value { by_key(&object[key]) } else { sorted(&object[key], key) }
+            };
+            let members = keys.into_iter().map(|key| (key.clone(), member(key)));
             members.collect::<Map<_, _>>().into()
         }
         Value::Array(items) => {
@@ -28,6 +36,22 @@ fn sorted(value: &Value, name: &str) -> Value {
             }
             Value::Array(items)
         }
+        other => other.clone(),
+    }
+}
+
+/// The value with the keys of its objects sorted.
+fn by_key(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut keys: Vec<&String> = object.keys().collect();
+            keys.sort();
+            keys.into_iter()
+                .map(|key| (key.clone(), by_key(&object[key])))
+                .collect::<Map<_, _>>()
+                .into()
+        }
+        Value::Array(items) => items.iter().map(by_key).collect(),
         other => other.clone(),
     }
 }
@@ -49,6 +73,8 @@ mod tests {
         let moved = json!({"b": {"type": ["string", "null"], "order": 1}, "a": {"enum": ["x", "y"]},
             "required": ["b", "a"]});
         assert_ne!(printed(&one), printed(&moved));
+        let value = |list: Value| json!({"default": {"type": list}, "enum": ["a"]});
+        assert_ne!(printed(&value(json!(["b", "a"]))), printed(&value(json!(["a", "b"]))));
         let again: Value = serde_json::from_str(&printed(&one)).unwrap();
         assert_eq!(printed(&again), printed(&one));
     }

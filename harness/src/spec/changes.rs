@@ -5,12 +5,14 @@
 //! A stored configuration outlives the version that it was made for: what rejects it, no longer
 //! reads a part of it, or shows what was hidden, breaks it.
 
+mod probes;
 mod schema;
 mod whole;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use self::probes::Probes;
 use super::draw::{Configs, Undrawable};
 use super::refs::resolved;
 use super::smaller::smallest;
@@ -166,7 +168,11 @@ fn schema_of(which: &'static str, spec: &Value) -> Result<Value, Incomparable> {
     let schema = spec.get("connectionSpecification").filter(|schema| schema.is_object());
     let schema =
         schema.ok_or_else(|| fail("it has no connectionSpecification that is an object".into()))?;
-    let schema = resolved(&as_draft_07(schema)).map_err(|error| fail(error.to_string()))?;
+    let mut schema = resolved(&as_draft_07(schema)).map_err(|error| fail(error.to_string()))?;
+    if schema.get("type").is_none() {
+        // A config is an object, whether the spec says so or not.
+        schema["type"] = json!("object");
+    }
     validator(&schema).map_err(fail)?;
     Ok(schema)
 }
@@ -181,7 +187,7 @@ fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
 /// Holds configs of the old schema against the new one, as long as none is rejected.
 fn tried(
     old: &Value,
-    new: &Value,
+    new_schema: &Value,
     count: usize,
     seed: u64,
 ) -> Result<(usize, Option<Counterexample>), Incomparable> {
@@ -192,10 +198,15 @@ fn tried(
     };
     let fail = |which| move |why| Incomparable { which, why };
     let old = validator(old).map_err(fail("old"))?;
-    let new = validator(new).map_err(fail("new"))?;
+    let new = validator(new_schema).map_err(fail("new"))?;
     let mut tried = 0;
-    for config in configs.take(count) {
-        tried += 1;
+    let mut probes = Probes::of(new_schema, seed);
+    let drawn = configs.take(count).flat_map(|config| {
+        let other = probes.varied(&config).filter(|other| old.is_valid(other));
+        std::iter::once((true, config)).chain(other.map(|other| (false, other)))
+    });
+    for (is_drawn, config) in drawn {
+        tried += usize::from(is_drawn);
         if new.is_valid(&config) {
             continue;
         }

@@ -6,7 +6,7 @@
 
 use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::as_draft_07;
 use super::draw::merged;
@@ -29,6 +29,8 @@ pub enum FormError {
 /// A field, or a group of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Field {
+    /// Its number in the form.
+    pub id: usize,
     /// Its place in a config: `/tunnel/host`.
     pub path: String,
     /// What is written beside it.
@@ -151,7 +153,29 @@ pub fn groups(spec: &Value) -> Result<Vec<Group>, FormError> {
     let mut groups = vec![Group { title: None, fields: none }];
     groups.extend(grouped);
     groups.retain(|group| !group.fields.is_empty());
+    let mut next = 0;
+    for group in &mut groups {
+        number(&mut group.fields, &mut next);
+    }
     Ok(groups)
+}
+
+/// Gives each field a number of its own: variants may have fields of one path.
+fn number(fields: &mut [Field], next: &mut usize) {
+    for field in fields {
+        *next += 1;
+        field.id = *next;
+        match &mut field.input {
+            Input::List { item } => number(std::slice::from_mut(item), next),
+            Input::Section { fields } => number(fields, next),
+            Input::Choice { variants, .. } => {
+                for variant in variants {
+                    number(&mut variant.fields, next);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The page of a spec, with all that it needs in it.
@@ -176,6 +200,7 @@ pub fn page(spec: &Value) -> Result<String, FormError> {
 /// The fields of an object's schema, in their order, but for that of a constant which tells variants
 /// apart.
 fn fields(schema: &Value, path: &str, discriminator: &str) -> Vec<Field> {
+    let schema = &folded(schema);
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let all = schema["properties"].as_object().into_iter().flatten();
@@ -185,16 +210,45 @@ fn fields(schema: &Value, path: &str, discriminator: &str) -> Vec<Field> {
             field(property, &format!("{path}/{name}"), name, required.contains(&name.as_str()))
         })
         .collect();
+    if schema["oneOf"].is_array() {
+        // One of several sets of fields, which has no name of its own.
+        let variants = json!({"oneOf": schema["oneOf"]});
+        fields.push(field(&variants, path, "One of", true));
+    }
     // Those without an order come after those that have one, by name.
     fields.sort_by_key(|field| (field.order.is_none(), field.order, field.path.clone()));
     fields
 }
 
+/// The schema with the parts of `allOf`, and of an `anyOf` that only adds null, in it.
+fn folded(schema: &Value) -> Value {
+    let Some(mut keywords) = schema.as_object().cloned() else { return schema.clone() };
+    let all = keywords.shift_remove("allOf");
+    let parts = all.as_ref().and_then(Value::as_array).into_iter().flatten();
+    let mut whole = parts.fold(Value::Object(keywords), |whole, part| merged(&whole, part));
+    let any = whole["anyOf"].as_array().cloned().unwrap_or_default();
+    let mut others = any.iter().filter(|part| part["type"] != "null");
+    if let (Some(only), None) = (others.next(), others.next())
+        && let Some(keywords) = whole.as_object_mut()
+    {
+        keywords.shift_remove("anyOf");
+        whole = merged(&whole, only);
+    }
+    whole
+}
+
 fn is_shown(property: &Value) -> bool {
-    property["airbyte_hidden"] != true && property.get("const").is_none()
+    property["airbyte_hidden"] != true && constant(property).is_none()
+}
+
+/// The one value that a property may have.
+fn constant(property: &Value) -> Option<&Value> {
+    let only = property["enum"].as_array().filter(|all| all.len() == 1);
+    property.get("const").or_else(|| only?.first())
 }
 
 fn field(schema: &Value, path: &str, name: &str, required: bool) -> Field {
+    let schema = &folded(schema);
     let keywords = schema.as_object();
     let input = input(schema, path);
     let shown = |value: &Value| match value {
@@ -202,18 +256,25 @@ fn field(schema: &Value, path: &str, name: &str, required: bool) -> Field {
         other => other.to_string(),
     };
     Field {
+        id: 0,
         path: path.to_owned(),
         title: text(keywords, "title").unwrap_or_else(|| name.to_owned()),
         description: text(keywords, "description"),
         required,
         always_show: schema["always_show"] == true,
-        default: schema.get("default").map(shown),
+        // What a secret is at first is nobody's business, a list's neither.
+        default: schema.get("default").filter(|_| !hides(schema)).map(shown),
         example: schema["examples"].as_array().and_then(|all| all.first()).map(shown),
         pattern: text(keywords, "pattern_descriptor").or_else(|| text(keywords, "pattern")),
         order: schema["order"].as_i64(),
         group: text(keywords, "group"),
         input,
     }
+}
+
+fn hides(schema: &Value) -> bool {
+    let is_secret = |schema: &Value| schema["airbyte_secret"] == true;
+    is_secret(schema) || is_secret(&schema["items"])
 }
 
 fn input(schema: &Value, path: &str) -> Input {
@@ -230,6 +291,9 @@ fn input(schema: &Value, path: &str) -> Input {
         _ => None,
     };
     match kind {
+        Some("string" | "integer" | "number") if schema["airbyte_secret"] == true => {
+            Input::Text { secret: true, multiline: schema["multiline"] == true, format: None }
+        }
         Some("string") => Input::Text {
             secret: schema["airbyte_secret"] == true,
             multiline: schema["multiline"] == true,
@@ -256,17 +320,16 @@ fn choice(schema: &Value, variants: &[Value], path: &str) -> Input {
     if let Some(keywords) = rest.as_object_mut() {
         keywords.shift_remove("oneOf");
     }
-    let is_constant = |(_, property): &(&String, &Value)| property.get("const").is_some();
+    let is_constant = |(_, property): &(&String, &Value)| constant(property).is_some();
     let variants = variants.iter().enumerate().map(|(nth, variant)| {
-        let constant =
-            variant["properties"].as_object().and_then(|all| all.iter().find(is_constant));
+        let own = variant["properties"].as_object().and_then(|all| all.iter().find(is_constant));
         let keywords = variant.as_object();
-        let value = constant.and_then(|(_, property)| text(property.as_object(), "const"));
+        let value = own.and_then(|(_, property)| constant(property)?.as_str().map(str::to_owned));
         let title = text(keywords, "title").or(value);
         Variant {
             title: title.unwrap_or_else(|| format!("Option {}", nth + 1)),
             description: text(keywords, "description"),
-            fields: fields(&merged(&rest, variant), path, constant.map_or("", |(name, _)| name)),
+            fields: fields(&merged(&rest, variant), path, own.map_or("", |(name, _)| name)),
         }
     });
     let variants: Vec<Variant> = variants.collect();
@@ -274,7 +337,7 @@ fn choice(schema: &Value, variants: &[Value], path: &str) -> Input {
     let is_default = |variant: &Value| {
         let all = variant["properties"].as_object().into_iter().flatten();
         let mut constants = all.filter(is_constant);
-        constants.any(|(name, property)| schema["default"].get(name) == property.get("const"))
+        constants.any(|(name, property)| schema["default"].get(name) == constant(property))
     };
     let listed = schema["oneOf"].as_array().into_iter().flatten();
     let chosen = listed.into_iter().position(is_default).unwrap_or(0);
@@ -288,8 +351,6 @@ fn text(keywords: Option<&Map<String, Value>>, keyword: &str) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn spec(schema: &Value) -> Value {
@@ -325,7 +386,7 @@ mod tests {
         let secret = Input::Text { secret: true, multiline: false, format: None };
         assert_eq!(
             (&first.input, first.default.as_deref(), first.required),
-            (&secret, Some("x"), false)
+            (&secret, None, false)
         );
         let number = Input::Number { whole: true, least: Some(1.0), most: None };
         assert_eq!((&second.input, second.required), (&number, true));
@@ -356,7 +417,7 @@ mod tests {
 
     #[test]
     fn what_a_form_cannot_show_is_told_and_nothing_escapes_its_text() {
-        let schema = json!({"title": "<b>", "properties": {"a": {"anyOf": [{"type": "string"}],
+        let schema = json!({"title": "<b>", "properties": {"a": {"anyOf": [{"type": "string"}, {"type": "integer"}],
             "description": "</script><img src=x onerror=alert(1)>"}, "l": {"type": "array",
             "items": {"type": "object", "properties": {"x": {"type": "number"}}}}}});
         let page = page(&spec(&schema)).unwrap();

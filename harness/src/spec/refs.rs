@@ -26,7 +26,8 @@ pub enum RefError {
 }
 
 /// The schema with each `$ref` replaced by what it stands for, wherever a schema may stand; its
-/// `definitions` are left out then. In draft-07 a `$ref` silences its neighbours, and so it does here.
+/// `definitions` are left out then. In draft-07 a `$ref` silences its neighbours, and so it does here,
+/// but for those that only tell.
 pub fn resolved(schema: &Value) -> Result<Value, RefError> {
     let mut schema = resolve(schema, schema, "", &mut Vec::new())?;
     if let Some(keywords) = schema.as_object_mut() {
@@ -35,6 +36,18 @@ pub fn resolved(schema: &Value) -> Result<Value, RefError> {
     }
     Ok(schema)
 }
+
+/// Keywords that restrict nothing: what they say beside a `$ref` is meant.
+const TOLD: [&str; 8] = [
+    "airbyte_secret",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "order",
+    "group",
+    "multiline",
+];
 
 fn resolve(
     root: &Value,
@@ -52,8 +65,12 @@ fn resolve(
             return Err(RefError::Nowhere { pointer, target: named });
         };
         open.push(named);
-        let found = resolve(root, found, &pointer, open)?;
+        let mut found = resolve(root, found, &pointer, open)?;
         open.pop();
+        if let Some(found) = found.as_object_mut() {
+            let told = keywords.iter().filter(|(keyword, _)| TOLD.contains(&keyword.as_str()));
+            found.extend(told.map(|(keyword, value)| (keyword.clone(), value.clone())));
+        }
         return Ok(found);
     }
     let mut keywords = keywords.clone();
@@ -109,7 +126,7 @@ mod tests {
         let schema = json!({
             "definitions": {"a b": {"type": "string"}, "loop": {"$ref": "#/definitions/loop"}},
             "properties": {
-                "one": {"$ref": "#/definitions/a%20b", "title": "silent"},
+                "one": {"$ref": "#/definitions/a%20b", "title": "told", "minLength": 3},
                 "$ref": {"items": {"$ref": "#/properties/one"}},
                 "two": {"default": {"$ref": "#/nowhere"}},
             },
@@ -117,8 +134,8 @@ mod tests {
         });
         let wanted = json!({
             "properties": {
-                "one": {"type": "string"},
-                "$ref": {"items": {"type": "string"}},
+                "one": {"type": "string", "title": "told"},
+                "$ref": {"items": {"type": "string", "title": "told"}},
                 "two": {"default": {"$ref": "#/nowhere"}},
             },
             "oneOf": [{"properties": {"x": {"not": {"type": "string"}}}}],

@@ -4,16 +4,22 @@ mod bounds;
 mod objects;
 mod variants;
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{Change, Class, tried, validator};
 use crate::protocol::json::{Numbers, equal, under};
+use crate::spec::draw::Configs;
 use crate::spec::draw::merged;
 
 use Class::{Breaking, Compatible, Cosmetic};
 
 /// How many values of the old schema are tried where keywords alone do not tell.
 const TRIES: usize = 500;
+
+/// So many values tell nothing yet.
+const FEW: usize = 10;
 
 /// Keywords that are dealt with one by one; of the rest, those in [`CONDITIONS`] restrict values, and
 /// all others only tell.
@@ -58,6 +64,16 @@ const CONDITIONS: &[&str] = &[
     "additionalItems",
     "allOf",
 ];
+/// Keywords that draft-07 does not know, as which a spec is read.
+const LATER: &[&str] = &[
+    "dependentRequired",
+    "dependentSchemas",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "prefixItems",
+    "minContains",
+    "maxContains",
+];
 const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
 
 /// The changes from one schema to another, both without `$ref`; `at` is the pointer to them.
@@ -83,6 +99,9 @@ impl Changes {
         };
         self.told(&old, &new, at);
         if let Some(listed) = choices(&old) {
+            let own = validator(&Value::Object(old.clone())).ok();
+            let is_real = |value: &Value| own.as_ref().is_none_or(|own| own.is_valid(value));
+            let listed: Vec<_> = listed.into_iter().filter(is_real).collect();
             return self.choices(&listed, &new, at);
         }
         self.types(&old, &new, at);
@@ -91,9 +110,7 @@ impl Changes {
         self.pattern(&old, &new, at);
         self.objects(&old, &new, at);
         self.items(&old, &new, at);
-        for keyword in ["oneOf", "anyOf"] {
-            self.variants(&old, &new, keyword, at);
-        }
+        self.variants(&old, &new, at);
         for keyword in CONDITIONS {
             if !same(old.get(*keyword), new.get(*keyword)) {
                 let what = format!("`{keyword}` has changed");
@@ -131,7 +148,13 @@ impl Changes {
         let added = new.keys().filter(|keyword| !old.contains_key(*keyword));
         for keyword in old.keys().chain(added) {
             let restricts = KNOWN.iter().chain(CONDITIONS).any(|known| known == keyword);
-            if !restricts && !same(old.get(keyword), new.get(keyword)) {
+            if LATER.contains(&keyword.as_str()) && !same(old.get(keyword), new.get(keyword)) {
+                let reason = format!(
+                    "`{keyword}` has changed, which draft-07 does not know: the platform validates \
+                     without it, and a validator of a later draft does not"
+                );
+                self.add(Compatible, "condition-changed", &under(at, keyword), reason);
+            } else if !restricts && !same(old.get(keyword), new.get(keyword)) {
                 let reason = format!("`{keyword}` has changed, which the form alone shows");
                 self.add(Cosmetic, "text-changed", &under(at, keyword), reason);
             }
@@ -210,6 +233,10 @@ impl Changes {
 
     fn pattern(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
         let here = under(at, "pattern");
+        if !types(old).contains(&"string") {
+            // It says nothing of values that are no texts.
+            return;
+        }
         match (old.get("pattern"), new.get("pattern")) {
             (Some(_), None) => {
                 self.add(Compatible, "pattern-removed", &here, "no pattern has to match any more");
@@ -221,8 +248,13 @@ impl Changes {
                 };
                 let mut texts = old.clone();
                 texts.insert("type".to_owned(), json!("string"));
-                let pattern = json!({"pattern": now});
-                self.by_values(&Value::Object(texts), &pattern, &here, kind, what);
+                let texts = Value::Object(texts);
+                if distinct(&texts) < FEW {
+                    let reason =
+                        format!("{what}, and too few texts are known to say that it is harmless");
+                    return self.add(Breaking, kind, &here, reason);
+                }
+                self.by_values(&texts, &json!({"pattern": now}), &here, kind, what);
             }
             _ => {}
         }
@@ -267,6 +299,12 @@ impl Changes {
     }
 }
 
+/// How many different values are drawn from a schema.
+fn distinct(schema: &Value) -> usize {
+    let drawn = Configs::of(schema, 0).into_iter().flat_map(|configs| configs.take(TRIES));
+    drawn.map(|value| value.to_string()).collect::<HashSet<_>>().len()
+}
+
 fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => equal(one, other, Numbers::ByValue),
@@ -275,15 +313,24 @@ fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     }
 }
 
-/// The keywords of a schema, those of `allOf` among them.
+/// The keywords of a schema, with those of `allOf`, and of an `anyOf` that only adds null.
 fn flat(schema: &Value) -> Option<Map<String, Value>> {
-    let keywords = schema.as_object()?;
-    let Some(parts) = keywords.get("allOf").and_then(Value::as_array) else {
-        return Some(keywords.clone());
-    };
-    let mut rest = keywords.clone();
-    rest.shift_remove("allOf");
-    let whole = parts.iter().fold(Value::Object(rest), |whole, part| merged(&whole, part));
+    let mut whole = schema.clone();
+    if let Some(parts) = schema.as_object()?.get("allOf").and_then(Value::as_array) {
+        whole.as_object_mut()?.shift_remove("allOf");
+        whole = parts.iter().fold(whole, |whole, part| merged(&whole, part));
+    }
+    let parts = whole.get("anyOf").and_then(Value::as_array).cloned().unwrap_or_default();
+    let (nulls, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part["type"] == "null");
+    if let ([_], [only]) = (&nulls[..], &others[..])
+        && let Some(kind) = only["type"].as_str()
+        && only.get("enum").is_none()
+        && only.get("const").is_none()
+    {
+        whole.as_object_mut()?.shift_remove("anyOf");
+        whole = merged(&whole, only);
+        whole["type"] = json!([kind, "null"]);
+    }
     whole.as_object().cloned()
 }
 
@@ -293,11 +340,17 @@ fn choices(schema: &Map<String, Value>) -> Option<Vec<Value>> {
     one.or_else(|| schema.get("enum")?.as_array().cloned())
 }
 
-/// The types that a schema allows.
+/// The types that a schema allows; one that speaks of properties is that of an object, though it need
+/// not say so.
 fn types(schema: &Map<String, Value>) -> Vec<&str> {
+    let has_properties = |schema: &Value| schema.get("properties").is_some();
+    let variants = schema.get("oneOf").and_then(Value::as_array);
     match schema.get("type") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        _ if schema.contains_key("properties") => vec!["object"],
+        _ if schema.contains_key("items") => vec!["array"],
+        _ if variants.is_some_and(|all| all.iter().all(has_properties)) => vec!["object"],
         _ => TYPES.into(),
     }
 }

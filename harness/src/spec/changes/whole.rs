@@ -49,10 +49,24 @@ pub fn compared(old: &Value, new: &Value) -> Vec<Change> {
         ("documentationUrl", Class::Cosmetic, "a link of the form"),
         ("changelogUrl", Class::Cosmetic, "a link of the form"),
     ];
+    let (whole_old, whole_new) = (old, new);
     let [old, new] = [old, new].map(|spec| move |key: &str| spec.get(key).unwrap_or(&Value::Null));
-    for (key, class, why) in rest {
+    for (key, class, why) in rest.iter().copied() {
         if !equal(old(key), new(key), Numbers::ByValue) {
             all.push(change(class, "spec-changed", key, format!("{key} has changed: {why}")));
+        }
+    }
+    let told = [MODES, "supportsIncremental", "supportsNormalization", "supportsDBT"];
+    let told = || told.into_iter().chain(rest.iter().map(|(key, ..)| *key));
+    let keys = |spec: &Value| {
+        spec.as_object().map(|spec| spec.keys().cloned().collect()).unwrap_or_default()
+    };
+    let (had, mut has): (Vec<String>, Vec<String>) = (keys(whole_old), keys(whole_new));
+    has.retain(|key| !had.contains(key));
+    for key in had.iter().chain(&has).filter(|key| *key != "connectionSpecification") {
+        if told().all(|known| known != key) && !equal(old(key), new(key), Numbers::ByValue) {
+            let reason = format!("{key} has changed, of which the platform knows nothing");
+            all.push(change(Class::Cosmetic, "spec-changed", key, reason));
         }
     }
     all

@@ -11,6 +11,8 @@ use super::texts::texts;
 const DEEPEST: usize = 16;
 /// How many items a list gets beyond those that it must have.
 const MORE_ITEMS: usize = 3;
+/// The name of a property of a map, whose properties are all alike.
+pub const KEY: &str = "touchdown_key";
 /// The name of a property that no schema knows.
 const UNKNOWN: &str = "touchdown_unknown";
 
@@ -38,8 +40,8 @@ pub enum Plan {
     Object {
         /// Its properties.
         properties: Vec<Property>,
-        /// Others, if it may have any.
-        others: Option<Box<Plan>>,
+        /// Others, if it may have any, and what one is called.
+        others: Option<(&'static str, Box<Plan>)>,
     },
     /// One of these, with equal chances.
     Either(Vec<Plan>),
@@ -102,11 +104,11 @@ impl Plan {
                         object.insert(name.clone(), value);
                     }
                 }
-                if let Some(others) = others
-                    && random.random_ratio(1, 16)
+                if let Some((name, others)) = others
+                    && random.random_ratio(if *name == KEY { 8 } else { 1 }, 16)
                     && let Some(value) = others.draw(random)
                 {
-                    object.insert(UNKNOWN.to_owned(), value);
+                    object.insert((*name).to_owned(), value);
                 }
                 Some(Value::Object(object))
             }
@@ -218,7 +220,9 @@ fn object(keywords: &Map<String, Value>, depth: usize) -> Plan {
             properties.push(Property { name: name.to_owned(), plan, required: true });
         }
     }
-    let others = (!matches!(others, Plan::Never)).then(|| Box::new(others));
+    let is_map = keywords.get("additionalProperties").is_some_and(Value::is_object);
+    let name = if is_map { KEY } else { UNKNOWN };
+    let others = (!matches!(others, Plan::Never)).then(|| (name, Box::new(others)));
     Plan::Object { properties, others }
 }
 

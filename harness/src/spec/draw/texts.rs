@@ -65,6 +65,8 @@ pub fn texts(keywords: &Map<String, Value>) -> Vec<Value> {
     let mut all: Vec<String> =
         suggested(keywords).filter_map(Value::as_str).map(str::to_owned).collect();
     all.extend(PLAIN.iter().map(|text| (*text).to_owned()));
+    let signs = (' '..='~').filter(|letter| !letter.is_ascii_alphanumeric());
+    all.extend(signs.map(|sign| format!("a{sign}b")));
     let format = keywords.get("format").and_then(Value::as_str);
     let of_format = FORMATS.iter().filter(|(name, _)| Some(*name) == format);
     all.extend(of_format.flat_map(|(_, texts)| texts.iter().map(|text| (*text).to_owned())));
@@ -86,16 +88,45 @@ pub fn texts(keywords: &Map<String, Value>) -> Vec<Value> {
 
 /// Texts that match a pattern, as far as its anchors stand where they usually do; others are to be
 /// sorted out.
-fn matching(pattern: &str) -> Vec<String> {
+#[must_use]
+pub fn matching(pattern: &str) -> Vec<String> {
     let Ok(pattern) = jsonschema_regex::to_rust_regex(pattern) else { return Vec::new() };
     let Ok(parsed) = regex_syntax::parse(&pattern) else { return Vec::new() };
-    let Ok(strategy) = proptest::string::string_regex_parsed(&without_anchors(parsed)) else {
-        return Vec::new();
-    };
     let random = TestRng::from_seed(XorShift, &[7; 16]);
     let mut runner = TestRunner::new_with_rng(Config::default(), random);
-    let draws = (0..OF_A_PATTERN).map_while(|_| strategy.new_tree(&mut runner).ok());
-    draws.map(|tree| tree.current()).collect()
+    let parsed = without_anchors(parsed);
+    let mut texts = Vec::new();
+    for (hir, count) in [(long(parsed.clone()), OF_A_PATTERN / 20), (parsed, OF_A_PATTERN)] {
+        let Ok(strategy) = proptest::string::string_regex_parsed(&hir) else { continue };
+        let draws = (0..count).map_while(|_| strategy.new_tree(&mut runner).ok());
+        texts.extend(draws.map(|tree| tree.current()));
+    }
+    texts
+}
+
+/// The expression with a hundred of all of which there may be any number.
+fn long(hir: Hir) -> Hir {
+    const MANY: u32 = 100;
+    match hir.into_kind() {
+        HirKind::Repetition(mut repetition) => {
+            *repetition.sub = long(*repetition.sub);
+            if repetition.max.is_none() {
+                repetition.min = repetition.min.max(MANY);
+                repetition.max = Some(repetition.min);
+            }
+            Hir::repetition(repetition)
+        }
+        HirKind::Capture(mut capture) => {
+            *capture.sub = long(*capture.sub);
+            Hir::capture(capture)
+        }
+        HirKind::Concat(parts) => Hir::concat(parts.into_iter().map(long).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.into_iter().map(long).collect()),
+        HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) => Hir::literal(literal.0),
+        HirKind::Class(class) => Hir::class(class),
+        HirKind::Look(look) => Hir::look(look),
+    }
 }
 
 /// The expression without what takes no room in a text.

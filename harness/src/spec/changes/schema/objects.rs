@@ -12,7 +12,14 @@ impl Changes {
             schema.get("properties").and_then(Value::as_object).cloned().unwrap_or(empty.clone())
         };
         let (had, has) = (properties(old), properties(new));
-        let gone: Vec<_> = had.keys().filter(|name| !has.contains_key(*name)).collect();
+        // What each variant has is there, too, whichever is chosen.
+        let variants = new.get("oneOf").and_then(Value::as_array);
+        let in_variants = |name: &String| {
+            let has_it = |variant: &Value| variant["properties"].get(name).is_some();
+            variants.is_some_and(|all| !all.is_empty() && all.iter().all(has_it))
+        };
+        let is_gone = |name: &&String| !has.contains_key(*name) && !in_variants(name);
+        let gone: Vec<_> = had.keys().filter(is_gone).collect();
         let mut added: Vec<_> = has.keys().filter(|name| !had.contains_key(*name)).collect();
         let here = under(at, "properties");
         for name in gone {
@@ -78,7 +85,7 @@ impl Changes {
     }
 }
 
-fn required(schema: &Map<String, Value>) -> Vec<&str> {
+pub(super) fn required(schema: &Map<String, Value>) -> Vec<&str> {
     let listed = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     listed.filter_map(Value::as_str).collect()
 }

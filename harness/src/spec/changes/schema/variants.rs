@@ -2,53 +2,98 @@
 
 use serde_json::{Map, Value};
 
+use super::objects::required;
 use super::{Breaking, Changes, Compatible, choices};
-use crate::protocol::json::under;
+use crate::protocol::json::{Numbers, equal, under};
 
 impl Changes {
     pub(super) fn variants(
         &mut self,
         old: &Map<String, Value>,
         new: &Map<String, Value>,
-        keyword: &str,
         at: &str,
     ) {
-        let list =
-            |schema: &Map<String, Value>| schema.get(keyword).and_then(Value::as_array).cloned();
-        let here = under(at, keyword);
-        let (old, new) = match (list(old), list(new)) {
+        let (had, has) = (variants_of(old), variants_of(new));
+        let (before, now) = match (had, has) {
             (None, None) => return,
-            (Some(old), Some(new)) => (old, new),
-            (None, Some(_)) => {
+            (Some((_, before)), Some((keyword, now))) => (before, (keyword, now)),
+            (None, Some((keyword, _))) => {
                 let [old, new] = [old, new].map(|schema| Value::Object(schema.clone()));
                 let what = "one of several variants has to be chosen";
+                let here = under(at, keyword);
                 return self.by_values(&old, &new, &here, "variants-added", what);
             }
-            (Some(_), None) => {
+            (Some((keyword, _)), None) => {
                 let reason = "there is no choice any more: what is stored of it is no longer read";
-                return self.add(Breaking, "variant-removed", &here, reason);
+                return self.add(Breaking, "variant-removed", &under(at, keyword), reason);
             }
         };
+        let (keyword, new_variants) = now;
+        let here = under(at, keyword);
+        // What the whole requires each variant requires.
+        let both = |name: &&str| required(old).contains(name) && required(new).contains(name);
+        let anyway: Vec<&str> = required(old).into_iter().filter(both).collect();
+        let (old, new) = (without(before, &anyway), without(new_variants, &anyway));
         let mut left: Vec<usize> = (0..new.len()).collect();
-        for (nth, variant) in old.iter().enumerate() {
-            let own = key(variant, nth);
-            let keys = || left.iter().map(|nth| key(&new[*nth], *nth));
-            let is_shared = |key: Vec<_>| key.iter().any(|constant| own.contains(constant));
-            // Another property may have become a constant, or no longer be one.
-            let found = keys().position(|key| key == own).or_else(|| keys().position(is_shared));
-            if let Some(place) = found.map(|place| left.remove(place)) {
-                self.schema(variant, &new[place], &format!("{here}/{place}"));
-            } else {
-                let name = name(variant, nth);
-                let reason = format!("the variant {name} is gone: configs of it are rejected");
-                self.add(Breaking, "variant-removed", &format!("{here}/{nth}"), reason);
-            }
+        let mut lost = Vec::new();
+        let mut pairs = Vec::new();
+        let mut open: Vec<usize> = (0..old.len()).collect();
+        // The same ones; then those with the same constants, or with one of them, as another property may
+        // have become a constant, or no longer be one.
+        let alike: [&dyn Fn(usize, usize) -> bool; 3] = [
+            &|one, other| equal(&old[one], &new[other], Numbers::ByValue),
+            &|one, other| key(&old[one], one) == key(&new[other], other),
+            &|one, other| {
+                let own = constants(&old[one]);
+                constants(&new[other]).iter().any(|constant| own.contains(constant))
+            },
+        ];
+        for is_like in alike {
+            open.retain(|one| {
+                let found = left.iter().position(|other| is_like(*one, *other));
+                pairs.extend(found.map(|place| (*one, left.remove(place))));
+                found.is_none()
+            });
+        }
+        lost.append(&mut open);
+        // One that is only called otherwise.
+        if let ([one], [other]) = (&lost[..], &left[..])
+            && constants(&old[*one]).is_empty()
+            && constants(&new[*other]).is_empty()
+        {
+            pairs.push((*one, *other));
+            lost.clear();
+            left.clear();
+        }
+        pairs.sort_unstable();
+        for (one, other) in pairs {
+            self.schema(&old[one], &new[other], &format!("{here}/{other}"));
+        }
+        for nth in lost {
+            let name = name(&old[nth], nth);
+            let reason = format!("the variant {name} is gone: configs of it are rejected");
+            self.add(Breaking, "variant-removed", &format!("{here}/{nth}"), reason);
         }
         for nth in left {
             let reason = format!("the variant {} can be chosen, too", name(&new[nth], nth));
             self.add(Compatible, "variant-added", &format!("{here}/{nth}"), reason);
         }
     }
+}
+
+/// The variants of a schema, with their keyword.
+fn variants_of(schema: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
+    let list = |keyword| Some((keyword, schema.get(keyword)?.as_array()?));
+    list("oneOf").or_else(|| list("anyOf"))
+}
+
+/// The variants without what is required anyway.
+fn without(variants: &[Value], anyway: &[&str]) -> Vec<Value> {
+    let mut variants = variants.to_vec();
+    for list in variants.iter_mut().filter_map(|one| one.get_mut("required")?.as_array_mut()) {
+        list.retain(|name| name.as_str().is_none_or(|name| !anyway.contains(&name)));
+    }
+    variants
 }
 
 /// By what a variant is known in both specs.
