@@ -185,7 +185,7 @@ fn in_ci_nothing_is_written_and_what_differs_fails() {
     assert!(!files.has("snapshots"));
     files.check();
     let (code, told) = files.touchdown(&["snapshot", "accept"], "", &ci);
-    assert!(code == 1 && told.contains("not accepted: CI is set"), "{told}");
+    assert!(code == 1 && told.contains("left as it is: CI is set"), "{told}");
     assert!(files.has("snapshots/spec.snap.new"));
     files.snapshot("accept");
     assert_eq!(files.touchdown(&check, "", &ci).0, 0);
