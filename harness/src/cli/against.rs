@@ -17,10 +17,7 @@ pub fn spec(args: &Args, named: &str) -> Result<Value, PlanError> {
         return of_file(path);
     }
     let fail = |why: String| PlanError::Other(format!("--against {named}: {why}"));
-    let looks_like_a_file = named.starts_with(['.', '/'])
-        || ["json", "jsonl", "snap", "yaml", "yml"]
-            .iter()
-            .any(|known| path.extension().is_some_and(|extension| extension == *known));
+    let looks_like_a_file = named.starts_with(['.', '/']) || is_named_as_data(path);
     if path.is_dir() {
         return Err(fail("it is a folder".to_owned()));
     }
@@ -87,9 +84,13 @@ fn printed_spec(text: &str) -> Result<Value, usize> {
 
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    let known = ["json", "jsonl", "snap", "yaml", "yml"];
     std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o111 != 0)
-        && path.extension().is_none_or(|extension| known.iter().all(|one| extension != *one))
+        && !is_named_as_data(path)
+}
+
+fn is_named_as_data(path: &Path) -> bool {
+    let known = ["json", "jsonl", "snap", "yaml", "yml"];
+    path.extension().is_some_and(|extension| known.iter().any(|one| extension == *one))
 }
 
 fn is_on_path(name: &str) -> bool {

@@ -81,29 +81,16 @@ fn what(text: &str) -> Result<What, String> {
 }
 
 /// Why a command comes to its end.
+#[derive(Debug, thiserror::Error)]
 enum Stopped {
-    Plan(PlanError),
-    Unanswered(Unanswered),
-    Snapshot(SnapshotError),
-    Incomparable(Incomparable),
-}
-
-impl From<PlanError> for Stopped {
-    fn from(error: PlanError) -> Self {
-        Self::Plan(error)
-    }
-}
-
-impl From<SnapshotError> for Stopped {
-    fn from(error: SnapshotError) -> Self {
-        Self::Snapshot(error)
-    }
-}
-
-impl From<Incomparable> for Stopped {
-    fn from(error: Incomparable) -> Self {
-        Self::Incomparable(error)
-    }
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Incomparable(#[from] Incomparable),
 }
 
 /// Carries it out.
@@ -170,7 +157,7 @@ fn carry_out(args: &Args) -> Result<Exit, Stopped> {
         if args.action != Action::Reject {
             let _ = show(shown, &snapshots, &mut out);
         }
-        let is_refused = !args.allow_breaking && breaks(shown)?;
+        let is_refused = !args.allow_breaking && breaks(shown, given.is_some())?;
         let done = match args.action {
             Action::Check => {
                 if shown.differs() || is_refused {
@@ -254,9 +241,10 @@ fn changes(given: Option<&Value>, shown: &Shown) -> Result<Option<Changes>, Inco
 }
 
 /// Whether a spec breaks what was stored with the accepted one, or with that of the last release.
-fn breaks(shown: &Shown) -> Result<bool, Incomparable> {
+/// `is_released` says that it was compared with the latter.
+fn breaks(shown: &Shown, is_released: bool) -> Result<bool, Incomparable> {
     let breaks = |changes: &Changes| changes.breaking().next().is_some();
-    let accepted = changes(None, shown)?;
+    let accepted = if is_released { changes(None, shown)? } else { None };
     Ok(shown.changes.iter().chain(&accepted).any(breaks))
 }
 
@@ -266,7 +254,7 @@ fn held(args: &Args) -> Result<Vec<(What, Held)>, Stopped> {
     let checks = asked.contains(&What::Check);
     let chosen = chosen(checks, args.drive.out.clone());
     let answers = with_plan(&args.drive, chosen, |plan, listener| ask(plan, listener, checks))?;
-    let Asked { spec, checks } = answers.map_err(Stopped::Unanswered)?;
+    let Asked { spec, checks } = answers?;
     let connector = Connector::of(&spec);
     let varying = Varying::new(&args.redact);
     let held = What::ALL.into_iter().filter(|what| asked.contains(what)).map(|what| {

@@ -13,45 +13,28 @@ const VALUES: [&str; 4] = ["default", "const", "enum", "examples"];
 /// shown to users in their order, and `order` is a value as any other.
 #[must_use]
 pub fn printed(spec: &Value) -> String {
-    format!("{:#}", sorted(spec, ""))
+    format!("{:#}", sorted(spec, Some("")))
 }
 
-fn sorted(value: &Value, name: &str) -> Value {
+/// What is held under a name; none for what a schema gives as a value, whatever names are in it.
+fn sorted(value: &Value, name: Option<&str>) -> Value {
     match value {
         Value::Object(object) => {
             let mut keys: Vec<&String> = object.keys().collect();
             keys.sort();
-            // Values that a schema gives are values, whatever their names are.
-            let member = |key: &String| {
-                let is_value = VALUES.contains(&key.as_str());
-                if is_value { by_key(&object[key]) } else { sorted(&object[key], key) }
-            };
-            let members = keys.into_iter().map(|key| (key.clone(), member(key)));
-            members.collect::<Map<_, _>>().into()
+            let is_schema = |key: &&str| name.is_some() && !VALUES.contains(key);
+            let member = |key: &String| sorted(&object[key], Some(key.as_str()).filter(is_schema));
+            keys.into_iter().map(|key| (key.clone(), member(key))).collect::<Map<_, _>>().into()
         }
         Value::Array(items) => {
-            let mut items: Vec<_> = items.iter().map(|item| sorted(item, "")).collect();
-            if SETS.contains(&name) && items.iter().all(Value::is_string) {
+            let mut items: Vec<_> =
+                items.iter().map(|item| sorted(item, name.and(Some("")))).collect();
+            let is_set = name.is_some_and(|name| SETS.contains(&name));
+            if is_set && items.iter().all(Value::is_string) {
                 items.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
             }
             Value::Array(items)
         }
-        other => other.clone(),
-    }
-}
-
-/// The value with the keys of its objects sorted.
-fn by_key(value: &Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let mut keys: Vec<&String> = object.keys().collect();
-            keys.sort();
-            keys.into_iter()
-                .map(|key| (key.clone(), by_key(&object[key])))
-                .collect::<Map<_, _>>()
-                .into()
-        }
-        Value::Array(items) => items.iter().map(by_key).collect(),
         other => other.clone(),
     }
 }

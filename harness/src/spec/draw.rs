@@ -17,7 +17,7 @@ use self::plan::Plan;
 use super::as_draft_07;
 use super::refs::{RefError, resolved};
 
-pub use self::plan::{KEY, merged};
+pub use self::plan::{KEY, merged, without_all_of};
 pub use self::texts::matching;
 
 /// How often in a row a config may be drawn that does not fit.

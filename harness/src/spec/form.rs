@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::as_draft_07;
-use super::draw::merged;
+use super::draw::{merged, without_all_of};
 use super::refs::{RefError, resolved};
 
 /// Why there is no form.
@@ -222,10 +222,7 @@ fn fields(schema: &Value, path: &str, discriminator: &str) -> Vec<Field> {
 
 /// The schema with the parts of `allOf`, and of an `anyOf` that only adds null, in it.
 fn folded(schema: &Value) -> Value {
-    let Some(mut keywords) = schema.as_object().cloned() else { return schema.clone() };
-    let all = keywords.shift_remove("allOf");
-    let parts = all.as_ref().and_then(Value::as_array).into_iter().flatten();
-    let mut whole = parts.fold(Value::Object(keywords), |whole, part| merged(&whole, part));
+    let mut whole = without_all_of(schema);
     let any = whole["anyOf"].as_array().cloned().unwrap_or_default();
     let mut others = any.iter().filter(|part| part["type"] != "null");
     if let (Some(only), None) = (others.next(), others.next())
@@ -295,7 +292,7 @@ fn input(schema: &Value, path: &str) -> Input {
             Input::Text { secret: true, multiline: schema["multiline"] == true, format: None }
         }
         Some("string") => Input::Text {
-            secret: schema["airbyte_secret"] == true,
+            secret: false,
             multiline: schema["multiline"] == true,
             format: text(schema.as_object(), "format").filter(|format| format.starts_with("date")),
         },

@@ -10,8 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Change, Class, tried, validator};
 use crate::protocol::json::{Numbers, equal, under};
-use crate::spec::draw::Configs;
-use crate::spec::draw::merged;
+use crate::spec::draw::{Configs, merged, without_all_of};
 
 use Class::{Breaking, Compatible, Cosmetic};
 
@@ -315,11 +314,8 @@ fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
 
 /// The keywords of a schema, with those of `allOf`, and of an `anyOf` that only adds null.
 fn flat(schema: &Value) -> Option<Map<String, Value>> {
-    let mut whole = schema.clone();
-    if let Some(parts) = schema.as_object()?.get("allOf").and_then(Value::as_array) {
-        whole.as_object_mut()?.shift_remove("allOf");
-        whole = parts.iter().fold(whole, |whole, part| merged(&whole, part));
-    }
+    schema.as_object()?;
+    let mut whole = without_all_of(schema);
     let parts = whole.get("anyOf").and_then(Value::as_array).cloned().unwrap_or_default();
     let (nulls, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part["type"] == "null");
     if let ([_], [only]) = (&nulls[..], &others[..])

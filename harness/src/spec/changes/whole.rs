@@ -6,6 +6,7 @@ use super::{Change, Class};
 use crate::protocol::json::{Numbers, equal, under};
 
 const MODES: &str = "supported_destination_sync_modes";
+const FLAGS: [&str; 3] = ["supportsIncremental", "supportsNormalization", "supportsDBT"];
 
 /// The changes outside `connectionSpecification`.
 pub fn compared(old: &Value, new: &Value) -> Vec<Change> {
@@ -29,7 +30,7 @@ pub fn compared(old: &Value, new: &Value) -> Vec<Change> {
         let reason = format!("the sync mode {added} is offered");
         all.push(change(Class::Compatible, "sync-mode-added", MODES, reason));
     }
-    for flag in ["supportsIncremental", "supportsNormalization", "supportsDBT"] {
+    for flag in FLAGS {
         let is = |spec: &Value| spec.get(flag) == Some(&Value::Bool(true));
         match (is(old), is(new)) {
             (true, false) => {
@@ -56,8 +57,7 @@ pub fn compared(old: &Value, new: &Value) -> Vec<Change> {
             all.push(change(class, "spec-changed", key, format!("{key} has changed: {why}")));
         }
     }
-    let told = [MODES, "supportsIncremental", "supportsNormalization", "supportsDBT"];
-    let told = || told.into_iter().chain(rest.iter().map(|(key, ..)| *key));
+    let told = || FLAGS.into_iter().chain([MODES]).chain(rest.iter().map(|(key, ..)| *key));
     let keys = |spec: &Value| {
         spec.as_object().map(|spec| spec.keys().cloned().collect()).unwrap_or_default()
     };

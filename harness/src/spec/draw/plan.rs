@@ -141,9 +141,8 @@ fn plan(schema: &Value, depth: usize) -> Plan {
         let fits = |value: &&Value| fitting.as_ref().is_none_or(|schema| schema.is_valid(value));
         return Plan::Choice(values.iter().filter(fits).cloned().collect());
     }
-    if let Some(Value::Array(parts)) = keywords.get("allOf") {
-        let whole = parts.iter().fold(less(schema, "allOf"), |whole, part| merged(&whole, part));
-        return plan(&whole, depth);
+    if let Some(Value::Array(_)) = keywords.get("allOf") {
+        return plan(&without_all_of(schema), depth);
     }
     for keyword in ["oneOf", "anyOf"] {
         if let Some(Value::Array(variants)) = keywords.get(keyword) {
@@ -302,6 +301,13 @@ fn less(schema: &Value, keyword: &str) -> Value {
         keywords.shift_remove(keyword);
     }
     schema
+}
+
+/// The schema with the parts of its `allOf` in it.
+#[must_use]
+pub fn without_all_of(schema: &Value) -> Value {
+    let parts = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+    parts.fold(less(schema, "allOf"), |whole, part| merged(&whole, part))
 }
 
 /// A schema for what both allow, as far as their keywords can be joined.
