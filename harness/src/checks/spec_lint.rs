@@ -6,6 +6,7 @@ use crate::evidence::{Facts, Launch};
 use crate::protocol::json::{Numbers, equal, under};
 use crate::spec::ROOT;
 use crate::spec::draw::merged;
+use crate::spec::folded::{apart_from_null, or_null};
 use crate::spec::refs::pointed;
 use serde_json::{Map, Value, json};
 
@@ -223,20 +224,11 @@ fn without_keyword(site: &Site, keyword: &str) -> Option<Value> {
         let clashes = words.windows(2).any(is_twice);
         return (!clashes).then(|| parts.iter().fold(rest, |whole, part| merged(&whole, part)));
     }
-    let (nulls, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part["type"] == "null");
-    if let [only] = &others[..] {
-        let mut whole = merged(&rest, only);
-        if !nulls.is_empty() {
-            let kind = whole["type"].as_str().map(str::to_owned)?;
-            whole["type"] = json!([kind, "null"]);
-            if let Some(values) = whole.get_mut("enum").and_then(Value::as_array_mut) {
-                values.push(Value::Null);
-            }
-        }
-        return Some(whole);
+    if let Some((only, is_nullable)) = apart_from_null(site.schema) {
+        return if is_nullable { or_null(only) } else { Some(only) };
     }
-    let are_objects = others.iter().all(|part| part.get("properties").is_some());
-    (are_objects && nulls.is_empty()).then(|| {
+    let are_objects = parts.iter().all(|part| part.get("properties").is_some());
+    are_objects.then(|| {
         let mut whole = rest;
         whole["type"] = json!("object");
         whole["oneOf"] = json!(parts);

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::as_draft_07;
 use super::draw::{merged, without_all_of};
+use super::folded::{apart_from_null, constant};
 use super::refs::{RefError, resolved};
 
 /// Why there is no form.
@@ -220,28 +221,15 @@ fn fields(schema: &Value, path: &str, discriminator: &str) -> Vec<Field> {
     fields
 }
 
-/// The schema with the parts of `allOf`, and of an `anyOf` that only adds null, in it.
+/// The schema with the parts of `allOf`, and of an `anyOf` that adds null at the most, in it: null is a
+/// field that is left empty.
 fn folded(schema: &Value) -> Value {
-    let mut whole = without_all_of(schema);
-    let any = whole["anyOf"].as_array().cloned().unwrap_or_default();
-    let mut others = any.iter().filter(|part| part["type"] != "null");
-    if let (Some(only), None) = (others.next(), others.next())
-        && let Some(keywords) = whole.as_object_mut()
-    {
-        keywords.shift_remove("anyOf");
-        whole = merged(&whole, only);
-    }
-    whole
+    let whole = without_all_of(schema);
+    whole.as_object().and_then(apart_from_null).map_or(whole, |(only, _)| only)
 }
 
 fn is_shown(property: &Value) -> bool {
     property["airbyte_hidden"] != true && constant(property).is_none()
-}
-
-/// The one value that a property may have.
-fn constant(property: &Value) -> Option<&Value> {
-    let only = property["enum"].as_array().filter(|all| all.len() == 1);
-    property.get("const").or_else(|| only?.first())
 }
 
 fn field(schema: &Value, path: &str, name: &str, required: bool) -> Field {
@@ -280,12 +268,19 @@ fn input(schema: &Value, path: &str) -> Input {
     }
     if let Some(options) = schema["enum"].as_array() {
         let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        return Input::Select { options: options.iter().map(shown).collect() };
+        // Null is a field that is left empty.
+        let options = options.iter().filter(|value| !value.is_null());
+        return Input::Select { options: options.map(shown).collect() };
     }
     let kind = match &schema["type"] {
         Value::String(kind) => Some(kind.as_str()),
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),
         _ => None,
+    };
+    // The next whole number is the bound; of fractions there is no next one.
+    let past = |keyword: &str, step: f64| {
+        let bound = schema[keyword].as_f64()?;
+        Some(if kind == Some("integer") { bound + step } else { bound })
     };
     match kind {
         Some("string" | "integer" | "number") if schema["airbyte_secret"] == true => {
@@ -298,8 +293,8 @@ fn input(schema: &Value, path: &str) -> Input {
         },
         Some(kind @ ("integer" | "number")) => Input::Number {
             whole: kind == "integer",
-            least: schema["minimum"].as_f64().or(schema["exclusiveMinimum"].as_f64()),
-            most: schema["maximum"].as_f64().or(schema["exclusiveMaximum"].as_f64()),
+            least: schema["minimum"].as_f64().or(past("exclusiveMinimum", 1.0)),
+            most: schema["maximum"].as_f64().or(past("exclusiveMaximum", -1.0)),
         },
         Some("boolean") => Input::Switch,
         Some("array") if schema["items"].is_object() => Input::List {

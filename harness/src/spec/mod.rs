@@ -2,7 +2,7 @@
 //! printed for review, and the form that it is to a user.
 //!
 //! - [`draw`]: configs that a schema allows; [`smaller`]: the simplest of those that show something
-//! - [`refs`]: a schema with all of its `$ref` resolved
+//! - [`refs`]: a schema with all of its `$ref` resolved; [`folded`]: what can be said in several ways, in one
 //! - [`canonical`]: the one way in which a spec is printed
 //! - [`changes`]: what differs between two specs, and what it does to stored configurations
 //! - [`form`]: the form that it is to a user
@@ -12,6 +12,7 @@
 pub mod canonical;
 pub mod changes;
 pub mod draw;
+pub mod folded;
 pub mod form;
 pub mod refs;
 pub mod smaller;

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Change, Class, tried, validator};
 use crate::protocol::json::{Numbers, equal, under};
-use crate::spec::draw::{Configs, merged, without_all_of};
+use crate::spec::draw::{Configs, without_all_of};
+use crate::spec::folded::{apart_from_null, as_list, listed, or_null};
 
 use Class::{Breaking, Compatible, Cosmetic};
 
@@ -93,15 +94,21 @@ impl Changes {
         if equal(old, new, Numbers::ByValue) {
             return;
         }
-        let (Some(old), Some(new)) = (flat(old), flat(new)) else {
+        let (Some(mut old), Some(mut new)) = (flat(old), flat(new)) else {
             return self.by_values(old, new, at, "schema-changed", "the schema has changed");
         };
+        // Constants to choose among are a list where the other side has one.
+        match (listed(&old), listed(&new)) {
+            (None, Some(_)) => old = as_list(&old).unwrap_or(old),
+            (Some(_), None) => new = as_list(&new).unwrap_or(new),
+            _ => {}
+        }
         self.told(&old, &new, at);
-        if let Some(listed) = choices(&old) {
+        if let Some(values) = listed(&old) {
             let own = validator(&Value::Object(old.clone())).ok();
             let is_real = |value: &Value| own.as_ref().is_none_or(|own| own.is_valid(value));
-            let listed: Vec<_> = listed.into_iter().filter(is_real).collect();
-            return self.choices(&listed, &new, at);
+            let values: Vec<_> = values.into_iter().filter(is_real).collect();
+            return self.choices(&values, &new, at);
         }
         self.types(&old, &new, at);
         self.new_choices(&old, &new, at);
@@ -111,6 +118,9 @@ impl Changes {
         self.items(&old, &new, at);
         self.variants(&old, &new, at);
         for keyword in CONDITIONS {
+            if *keyword == "patternProperties" && self.by_pattern(&old, &new, at) {
+                continue;
+            }
             if !same(old.get(*keyword), new.get(*keyword)) {
                 let what = format!("`{keyword}` has changed");
                 let [old, new] = [old.clone(), new.clone()].map(Value::Object);
@@ -177,7 +187,7 @@ impl Changes {
             };
             self.add(Breaking, kind, &under(at, keyword), reason);
         }
-        match choices(new) {
+        match self::listed(new) {
             None => self.add(Compatible, "enum-removed", at, "other values can be entered now"),
             Some(now) => {
                 let added = now
@@ -213,7 +223,7 @@ impl Changes {
 
     /// Where values were free, a list of them.
     fn new_choices(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
-        let Some(now) = choices(new) else { return };
+        let Some(now) = listed(new) else { return };
         let is_const = new.contains_key("const");
         let (kind, keyword) =
             if is_const { ("const-added", "const") } else { ("enum-added", "enum") };
@@ -264,6 +274,11 @@ impl Changes {
         let anything = json!({});
         let (old, new) = (old.get("items"), new.get("items"));
         match (old, new) {
+            (Some(Value::Array(old)), Some(Value::Array(new))) if old.len() == new.len() => {
+                for (nth, (old, new)) in old.iter().zip(new).enumerate() {
+                    self.schema(old, new, &format!("{here}/{nth}"));
+                }
+            }
             (Some(old), Some(new)) if old.is_array() || new.is_array() => {
                 if !equal(old, new, Numbers::ByValue) {
                     let [old, new] =
@@ -276,6 +291,20 @@ impl Changes {
                 self.schema(old.unwrap_or(&anything), new.unwrap_or(&anything), &here);
             }
         }
+    }
+
+    /// The properties of each pattern, where both sides have the same patterns.
+    fn by_pattern(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) -> bool {
+        const KEYWORD: &str = "patternProperties";
+        let all = |schema: &Map<String, Value>| schema.get(KEYWORD)?.as_object().cloned();
+        let (Some(old), Some(new)) = (all(old), all(new)) else { return false };
+        let are_same = old.len() == new.len() && old.keys().all(|name| new.contains_key(name));
+        if are_same {
+            for (pattern, schema) in &old {
+                self.schema(schema, &new[pattern], &under(&under(at, KEYWORD), pattern));
+            }
+        }
+        are_same
     }
 
     /// Where keywords do not tell, values do.
@@ -312,28 +341,16 @@ fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     }
 }
 
-/// The keywords of a schema, with those of `allOf`, and of an `anyOf` that only adds null.
+/// The keywords of a schema, with those of `allOf`, and of an `anyOf` that adds null at the most.
 fn flat(schema: &Value) -> Option<Map<String, Value>> {
     schema.as_object()?;
-    let mut whole = without_all_of(schema);
-    let parts = whole.get("anyOf").and_then(Value::as_array).cloned().unwrap_or_default();
-    let (nulls, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part["type"] == "null");
-    if let ([_], [only]) = (&nulls[..], &others[..])
-        && let Some(kind) = only["type"].as_str()
-        && only.get("enum").is_none()
-        && only.get("const").is_none()
-    {
-        whole.as_object_mut()?.shift_remove("anyOf");
-        whole = merged(&whole, only);
-        whole["type"] = json!([kind, "null"]);
-    }
-    whole.as_object().cloned()
-}
-
-/// The values that a schema lists.
-fn choices(schema: &Map<String, Value>) -> Option<Vec<Value>> {
-    let one = schema.get("const").map(|value| vec![value.clone()]);
-    one.or_else(|| schema.get("enum")?.as_array().cloned())
+    let whole = without_all_of(schema);
+    let folded = match whole.as_object().and_then(apart_from_null) {
+        Some((only, true)) => or_null(only),
+        Some((only, false)) => Some(only),
+        None => None,
+    };
+    folded.unwrap_or(whole).as_object().cloned()
 }
 
 /// The types that a schema allows; one that speaks of properties is that of an object, though it need

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::objects::required;
-use super::{Breaking, Changes, Compatible, choices};
+use super::{Breaking, Changes, Compatible};
 use crate::protocol::json::{Numbers, equal, under};
+use crate::spec::folded::constant;
 
 impl Changes {
     pub(super) fn variants(
@@ -117,9 +118,6 @@ fn name(variant: &Value, nth: usize) -> String {
 
 fn constants(variant: &Value) -> Vec<(String, String)> {
     let properties = variant.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let constant = |schema: &Value| {
-        let listed = choices(schema.as_object()?)?;
-        if let [one] = &listed[..] { Some(one.to_string()) } else { None }
-    };
-    properties.filter_map(|(name, schema)| Some((name.clone(), constant(schema)?))).collect()
+    let known = properties.filter_map(|(name, schema)| Some((name, constant(schema)?)));
+    known.map(|(name, value)| (name.clone(), value.to_string())).collect()
 }
