@@ -43,6 +43,37 @@ fn run_with(
 }
 
 #[test]
+fn nothing_is_left_of_cases_that_keep_the_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    // At each start, the rows that lie there from before.
+    let script = folder.path().join("destination.sh");
+    let counted = "find \"$PWD\" -name '*.landed.jsonl' | wc -l >> \"$PWD/counts\"";
+    std::fs::write(&script, format!("{counted}\nexec \"$SUBJECT\" reference \"$@\"\n")).unwrap();
+    let config = folder.path().join("config.json");
+    let database = folder.path().join("database");
+    let passphrase = "open sesame";
+    let told = serde_json::json!({"path": database, "passphrase": passphrase});
+    std::fs::write(&config, told.to_string()).unwrap();
+    let subject = env!("CARGO_BIN_EXE_tested-touchdown");
+    let output = Command::new(subject)
+        .args(["run", "-j", "1", "--no-fixed", "--examples", "100", "--seed", "3"])
+        .args(["--command", &format!("sh {}", script.display())])
+        .args(["--readback-once", &format!("{subject} reference read")])
+        .args(["--env", &format!("SUBJECT={subject}"), "--declare", "numbers=exact", "--config"])
+        .arg(&config)
+        .env("TMPDIR", folder.path())
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let counts = std::fs::read_to_string(folder.path().join("counts")).unwrap();
+    let counts: Vec<u32> = counts.lines().map(|line| line.trim().parse().unwrap()).collect();
+    let last = &counts[counts.len() / 2..];
+    // Each trial begins with none, and its later syncs find those of its earlier ones.
+    assert!(last.contains(&0) && last.iter().any(|count| *count > 0), "{counts:?}");
+}
+
+#[test]
 fn nothing_is_found_where_nothing_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let (code, report, printed) = run(folder.path(), 400, 3, "");

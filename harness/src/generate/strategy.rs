@@ -256,7 +256,7 @@ fn stream(offer: &Offer, modes: &[Mode], tail: &str, numbers: &mut Numbers) -> S
 fn ending(end: End, events: &[Event], numbers: &mut Numbers) -> Ending {
     let states = usize::try_from(states(events)).unwrap_or(0);
     let before = |numbers: &mut Numbers| {
-        let back = if numbers.percent(50) { numbers.below(events.len() + 1) } else { 0 };
+        let back = if numbers.percent(40) { numbers.below(events.len() + 1) } else { 0 };
         Ending::KilledBefore { at: events.len() - back, gated: numbers.percent(70) }
     };
     match end {
@@ -264,8 +264,10 @@ fn ending(end: End, events: &[Event], numbers: &mut Numbers) -> Ending {
         End::Silent => Ending::Silent,
         End::KilledBefore => before(numbers),
         End::KilledAtState if states == 0 => before(numbers),
+        // The last one stands for all that was sent, and for what waits to be written longest.
         End::KilledAtState => {
-            Ending::KilledAtState(u32::try_from(1 + numbers.below(states)).unwrap_or(1))
+            let nth = if numbers.percent(50) { states } else { 1 + numbers.below(states) };
+            Ending::KilledAtState(u32::try_from(nth).unwrap_or(1))
         }
     }
 }

@@ -4,9 +4,9 @@
 //! as JSON lines. Once a sync, as `… --config FILE --streams FILE`, it prints those of all streams
 //! that the file names, each with its stream: where a start takes long, that is paid once.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, iter};
 
 use super::reader::{Argument, Reader};
 use super::{process, rows};
@@ -26,7 +26,7 @@ pub struct Readback {
 }
 
 impl Readback {
-    /// Reads the rows of these streams into files of their own, whose paths begin with `into`.
+    /// Reads the rows of these streams; many of one go to a file, whose path begins with `into`.
     #[must_use]
     pub fn read(
         &self,
@@ -40,18 +40,21 @@ impl Readback {
         }
         let files: Vec<_> =
             (0..streams.len()).map(|at| extended(into, &format!("-{at}.landed.jsonl"))).collect();
-        let read: Vec<Result<(), String>> = if self.once {
+        let read: Vec<Result<Rows, String>> = if self.once {
             let list = extended(into, ".streams.jsonl");
-            iter::repeat_n(self.all(config, streams, &list, &files), streams.len()).collect()
+            match self.all(config, streams, &list, &files) {
+                Ok(all) => all.into_iter().map(Ok).collect(),
+                Err(why) => streams.iter().map(|_| Err(why.clone())).collect(),
+            }
         } else {
             let each = streams.iter().zip(&files);
             each.map(|(stream, file)| self.one(config, stream, file)).collect()
         };
-        let landed = |((stream, file), read): ((&&Descriptor, PathBuf), Result<(), String>)| {
-            let rows = read.map(|()| Rows::File(file)).map_err(|why| secrets.text(&why));
-            Landed { stream: (*stream).clone(), rows }
+        let landed = |(stream, rows): (&&Descriptor, Result<Rows, String>)| Landed {
+            stream: (*stream).clone(),
+            rows: rows.map_err(|why| secrets.text(&why)),
         };
-        streams.iter().zip(files).zip(read).map(landed).collect()
+        streams.iter().zip(read).map(landed).collect()
     }
 
     /// The shell lines that read these streams back without us; `list` is the file that names them.
@@ -63,7 +66,7 @@ impl Readback {
         streams.iter().map(|stream| self.reader.shell_line(&of_one(config, stream))).collect()
     }
 
-    fn one(&self, config: &Path, stream: &Descriptor, into: &Path) -> Result<(), String> {
+    fn one(&self, config: &Path, stream: &Descriptor, into: &Path) -> Result<Rows, String> {
         let args = of_one(config, stream);
         process::run(&self.reader, &args, self.within, |from, count| {
             rows::of_one(from, into, count)
@@ -76,7 +79,7 @@ impl Readback {
         streams: &[&Descriptor],
         list: &Path,
         into: &[PathBuf],
-    ) -> Result<(), String> {
+    ) -> Result<Vec<Rows>, String> {
         let lines = streams.iter().map(|stream| format!("{}}}\n", stream.head()));
         fs::write(list, lines.collect::<String>())
             .map_err(|error| format!("writing {}: {error}", list.display()))?;

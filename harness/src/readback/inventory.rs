@@ -22,8 +22,8 @@ impl Inventory {
     /// The lines that it prints. The error is in words for its author.
     pub fn take(&self, config: &Path) -> Result<Vec<String>, String> {
         let args = [Argument::Word("--config"), Argument::File(config)];
-        let mut lines = Vec::new();
         process::run(&self.reader, &args, self.within, |from, count| {
+            let mut lines = Vec::new();
             for line in BufReader::new(from).lines() {
                 let line = line.map_err(|error| error.to_string())?;
                 count.fetch_add(1, Ordering::SeqCst);
@@ -31,9 +31,8 @@ impl Inventory {
                     lines.push(line);
                 }
             }
-            Ok(())
-        })?;
-        Ok(lines)
+            Ok(lines)
+        })
     }
 }
 

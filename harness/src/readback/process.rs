@@ -18,14 +18,15 @@ const SHOWN: usize = 500;
 /// How often it is looked whether it makes progress.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Runs a read-back to its end; `take` reads its stdout, and counts the rows that come. It is ended
-/// where it goes without a row for so long. The error is in words for its author.
-pub fn run(
+/// Runs a read-back to its end, and gives what `take` makes of its stdout, while it counts the rows
+/// that come. It is ended where it goes without a row for so long. The error is in words for its
+/// author.
+pub fn run<T: Send>(
     reader: &Reader,
     args: &[Argument],
     within: Duration,
-    take: impl FnOnce(&mut dyn Read, &AtomicU64) -> Result<(), String> + Send,
-) -> Result<(), String> {
+    take: impl FnOnce(&mut dyn Read, &AtomicU64) -> Result<T, String> + Send,
+) -> Result<T, String> {
     let shown = reader.shown();
     let (running, started) =
         reader.start(args).map_err(|error| format!("`{shown}` could not be started: {error}"))?;
@@ -56,7 +57,7 @@ pub fn run(
         (taken, told.join().unwrap_or_default(), ended)
     });
     let ended = ended.map_err(|why| format!("`{shown}` {why}"))?;
-    taken.map_err(|why| format!("`{shown}`: {why}"))?;
+    let taken = taken.map_err(|why| format!("`{shown}`: {why}"))?;
     if ended.code != Some(0) {
         let how = match (ended.code, ended.signal) {
             (Some(code), _) => format!("exit code {code}"),
@@ -67,7 +68,7 @@ pub fn run(
         let tail = told.char_indices().rev().nth(SHOWN).map_or(told, |(at, _)| &told[at..]);
         return Err(format!("`{shown}` ended with {how}: {tail}"));
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// Waits for a read-back to end, and ends one that goes without a row for so long. The error is why
@@ -115,13 +116,16 @@ mod tests {
     use crate::subject::command::Command;
 
     /// What a script has printed, as rows of one stream.
-    fn read(script: &str) -> Result<String, String> {
+    fn read(script: &str) -> Result<Vec<String>, String> {
         let folder = tempfile::tempdir().unwrap();
         let into = folder.path().join("rows");
         let words = vec!["sh".into(), "-c".into(), script.into()];
         let reader = Reader::Command(Command { words, workdir: None, env: vec![] });
-        run(&reader, &[], Duration::from_secs(2), |from, count| rows::of_one(from, &into, count))?;
-        Ok(std::fs::read_to_string(into).unwrap())
+        let within = Duration::from_secs(2);
+        let rows = run(&reader, &[], within, |from, count| rows::of_one(from, &into, count))?;
+        let mut lines = Vec::new();
+        rows.for_each(|row| lines.push(row.to_owned())).unwrap();
+        Ok(lines)
     }
 
     #[test]
@@ -137,7 +141,7 @@ mod tests {
     #[test]
     fn a_process_left_behind_is_not_waited_for() {
         let began = Instant::now();
-        assert_eq!(read("setsid sleep 63 & echo '{}'").unwrap(), "{}\n");
+        assert_eq!(read("setsid sleep 63 & echo '{}'").unwrap(), ["{}"]);
         let hidden = read("env -i setsid sleep 15 & echo '{}'").unwrap_err();
         assert!(hidden.contains("holds its output open"), "{hidden}");
         assert!(began.elapsed() < Duration::from_secs(10));

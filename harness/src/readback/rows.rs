@@ -1,10 +1,9 @@
-//! The rows that a read-back prints, copied into one file a stream without being held in memory.
+//! The rows that a read-back prints, sorted by stream; only so many of each are held in memory.
 //!
 //! All errors are in words for the author of the read-back.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,18 +11,21 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::held::Held;
+use crate::evidence::Rows;
 use crate::protocol::line::shown;
 use crate::protocol::message::Descriptor;
 
-/// Copies the rows of one stream: each line is one.
-pub fn of_one(from: impl Read, into: &Path, count: &AtomicU64) -> Result<(), String> {
-    copy(from, &[into], count, |line| {
+/// The rows of one stream: each line is one. Many go to the file `into`.
+pub fn of_one(from: impl Read, into: &Path, count: &AtomicU64) -> Result<Rows, String> {
+    let mut rows = sorted(from, &[into], count, |line| {
         let object: Result<IgnoredAny, _> = serde_json::from_slice(line);
         if object.is_err() || !line.starts_with(b"{") {
             return Err("no JSON object");
         }
         Ok((0, line))
-    })
+    })?;
+    Ok(rows.pop().unwrap_or(Rows::Lines(Vec::new())))
 }
 
 /// A row with the stream that it belongs to.
@@ -35,16 +37,17 @@ struct Named<'a> {
     data: &'a RawValue,
 }
 
-/// Copies the rows of these streams, in any order: each line is a row and names its stream.
+/// The rows of each of these streams, in any order: each line is a row and names its stream. Many of
+/// one go to its file of `into`.
 pub fn of_all(
     from: impl Read,
     streams: &[&Descriptor],
     into: &[impl AsRef<Path>],
     count: &AtomicU64,
-) -> Result<(), String> {
+) -> Result<Vec<Rows>, String> {
     let places: HashMap<Descriptor, usize> =
         streams.iter().enumerate().map(|(at, stream)| ((*stream).clone(), at)).collect();
-    copy(from, into, count, |line| {
+    sorted(from, into, count, |line| {
         // An array would be taken for the object of its values.
         let row: Option<Named> =
             serde_json::from_slice(line).ok().filter(|_| line.starts_with(b"{"));
@@ -56,21 +59,20 @@ pub fn of_all(
     })
 }
 
-/// Copies rows line by line, and counts them; `place` says which file a line belongs to and what of
+/// Takes rows line by line, and counts them; `place` says which stream a line belongs to and what of
 /// it is the row, or what the line is instead. Then there is no use in reading on.
-fn copy(
+fn sorted(
     from: impl Read,
     into: &[impl AsRef<Path>],
     count: &AtomicU64,
     place: impl Fn(&[u8]) -> Result<(usize, &[u8]), &'static str>,
-) -> Result<(), String> {
+) -> Result<Vec<Rows>, String> {
     let say = |error: io::Error| match error.kind() {
         ErrorKind::TimedOut => "a process that it left behind holds its output open".to_owned(),
         _ => error.to_string(),
     };
     let mut reader = BufReader::with_capacity(256 << 10, from);
-    let files = into.iter().map(|path| Ok(BufWriter::with_capacity(64 << 10, File::create(path)?)));
-    let mut files: Vec<_> = files.collect::<io::Result<_>>().map_err(say)?;
+    let mut streams: Vec<_> = into.iter().map(|path| Held::none(path.as_ref())).collect();
     let mut line = Vec::new();
     for nth in 1_u64.. {
         line.clear();
@@ -85,19 +87,18 @@ fn copy(
         }
         let (at, row) = place(text)
             .map_err(|what| format!("line {nth} of its output is {what}: {}", shown(text)))?;
-        let file = &mut files[at];
-        file.write_all(row).and_then(|()| file.write_all(b"\n")).map_err(say)?;
+        streams[at].add(row).map_err(say)?;
         count.store(nth, Ordering::SeqCst);
     }
-    files.iter_mut().try_for_each(Write::flush).map_err(say)
+    streams.into_iter().map(Held::rows).collect::<io::Result<_>>().map_err(say)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The files of the streams n.a, a and b, made of these lines.
-    fn sorted(lines: &str) -> Result<Vec<String>, String> {
+    /// The rows of the streams n.a, a and b, made of these lines.
+    fn rows(lines: &str) -> Result<Vec<Vec<String>>, String> {
         let folder = tempfile::tempdir().unwrap();
         let stream = |name: &str, namespace: Option<&str>| Descriptor {
             name: name.into(),
@@ -106,8 +107,13 @@ mod tests {
         let streams = [stream("a", Some("n")), stream("a", None), stream("b", None)];
         let files = ["0", "1", "2"].map(|name| folder.path().join(name));
         let streams: Vec<_> = streams.iter().collect();
-        of_all(lines.as_bytes(), &streams, &files, &AtomicU64::new(0))?;
-        Ok(files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect())
+        let rows = of_all(lines.as_bytes(), &streams, &files, &AtomicU64::new(0))?;
+        let lines = |rows: &Rows| {
+            let mut lines = Vec::new();
+            rows.for_each(|row| lines.push(row.to_owned())).unwrap();
+            lines
+        };
+        Ok(rows.iter().map(lines).collect())
     }
 
     #[test]
@@ -117,10 +123,9 @@ mod tests {
 
             {"stream":"a","data":{"n":1e400}}
         "#;
-        let files = sorted(lines).unwrap();
-        let expected = ["{ \"x\":\"\\ud800\" }\n", "{\"n\": 1.0}\n{\"n\":1e400}\n", ""];
-        assert_eq!(files, expected);
-        assert_eq!(sorted("").unwrap(), [""; 3]);
+        let expected = [&["{ \"x\":\"\\ud800\" }"][..], &["{\"n\": 1.0}", "{\"n\":1e400}"], &[]];
+        assert_eq!(rows(lines).unwrap(), expected);
+        assert_eq!(rows("").unwrap(), [&[""; 0]; 3]);
     }
 
     #[test]
@@ -133,7 +138,7 @@ mod tests {
             r#"{"stream":"a","data":1}"#,
             r#"{"stream":"a","data":{}} {}"#,
         ] {
-            let why = sorted(&format!("{{\"stream\":\"a\",\"data\":{{}}}}\n{line}")).unwrap_err();
+            let why = rows(&format!("{{\"stream\":\"a\",\"data\":{{}}}}\n{line}")).unwrap_err();
             assert!(why.contains("line 2 of its output is no {\"stream\""), "{why}");
             assert!(why.ends_with(line), "{why}");
         }
@@ -142,7 +147,7 @@ mod tests {
     #[test]
     fn a_stream_that_was_not_asked_for_is_told() {
         for line in [r#"{"stream":"c","data":{}}"#, r#"{"stream":"b","namespace":"","data":{}}"#] {
-            let why = sorted(line).unwrap_err();
+            let why = rows(line).unwrap_err();
             assert!(
                 why.contains("line 1 of its output is of a stream that was not asked"),
                 "{why}"

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{Listener, SessionError, replay};
 use crate::config::Plan;
 use crate::event::Event;
-use crate::evidence::{Evidence, Landed, Launch, Purpose};
+use crate::evidence::{Evidence, Landed, Launch, Purpose, Rows};
 use crate::protocol::Operation;
 use crate::protocol::catalog::Catalog;
 use crate::redact::Secrets;
@@ -174,13 +174,19 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// Removes what a trial of so many launches was given, and what was read back of it.
-    pub fn forget(&self, id: &str, launches: usize) {
-        for nth in 0..launches {
-            let file = self.folder.path().join(format!("{id}-{nth}"));
-            // What is left takes room until the run is over, and that is all.
-            let _ = fs::remove_dir_all(&file);
-            let _ = fs::remove_file(file.with_extension("catalog.json"));
+    /// Removes what a trial was given, and what was read back of it.
+    pub fn forget(&self, evidence: &Evidence) {
+        for (nth, launch) in evidence.launches.iter().enumerate() {
+            let given = ["catalog.json", "streams.jsonl"]
+                .map(|end| self.folder.path().join(format!("{}-{nth}.{end}", evidence.trial)));
+            let landed = launch.landed.iter().filter_map(|landed| match &landed.rows {
+                Ok(Rows::File(file)) => Some(file.clone()),
+                _ => None,
+            });
+            for file in landed.chain(given) {
+                // What is left takes room until the run is over, and that is all.
+                let _ = fs::remove_file(file);
+            }
         }
     }
 

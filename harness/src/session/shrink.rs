@@ -135,7 +135,7 @@ impl<'g> Shrinker<'g> {
             return None;
         };
         let mut scenario = written(&small, check).ok()?;
-        if CLAIMED.contains(&check) {
+        if check == CLAIMED {
             scenario.about = Some(check.to_owned());
             Generator::is_about(&mut evidence, Some(check));
         }
