@@ -98,6 +98,15 @@ impl Bound {
         self.shares.iter().filter_map(|share| share.due)
     }
 
+    /// Why one more than so many has to be there: those that are there are taken for the first ones.
+    fn due_after(&self, found: u32) -> Option<Due> {
+        let mut before = 0;
+        self.shares.iter().find_map(|share| {
+            before += share.least;
+            share.due.filter(|_| before > found)
+        })
+    }
+
     /// The launch that what can be there was first sent in.
     fn launch(&self) -> Option<usize> {
         let live = self.shares.iter().find(|share| share.most > 0);
@@ -300,7 +309,7 @@ impl<'a> Bounds<'a> {
         let texts = self.texts(&off.iter().map(|(print, ..)| *print).collect());
         for (print, bound, found) in off {
             let row = texts.get(&print).cloned().unwrap_or_default();
-            if let Some(due) = bound.dues().next().filter(|_| found < bound.least()) {
+            if let Some(due) = bound.due_after(found) {
                 held.breaches.push(Breach::Missing { row, due });
             } else if found > bound.most() {
                 held.breaches.push(Breach::Surplus { row, most: bound.most(), found });

@@ -66,6 +66,7 @@ fn an_interrupted_refresh_takes_nothing_away() {
         );
     }
     let incomplete = format!("< {}\n! exit 1", status("a", "INCOMPLETE"));
+    let acknowledged = format!("{}\n! exit 1", came());
     trials(
         "generation-dropped-early",
         &declared(),
@@ -96,6 +97,9 @@ fn an_interrupted_refresh_takes_nothing_away() {
             // The new row reads as the old one does.
             ("pass", vec![first(&[1, 2]), attempt("! exit 1", &[1, 2]).replace("11", "1")]),
             ("fail", vec![first(&[1, 2]), attempt("! exit 1", &[2]).replace("11", "1")]),
+            // That it is acknowledged makes it no row of the earlier generation.
+            ("pass", vec![first(&[1, 2]), attempt(&acknowledged, &[1, 2]).replace("11", "1")]),
+            ("fail", vec![first(&[1, 2]), attempt(&acknowledged, &[2]).replace("11", "1")]),
         ],
     );
     let evidence = broken(&[first(&[1, 2]), attempt("! exit 1", &[])]);
