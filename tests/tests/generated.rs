@@ -74,6 +74,18 @@ fn nothing_is_left_of_cases_that_keep_the_rules() {
 }
 
 #[test]
+fn metadata_is_judged_beside_thousands_of_rows() {
+    for seed in [1, 3, 6] {
+        let folder = tempfile::tempdir().unwrap();
+        let (code, report, printed) = run(folder.path(), 60, seed, "extracted-at-now");
+        let small = report["generated"]["small"].as_array().unwrap();
+        let found = small.iter().any(|small| small["check"] == "metadata-columns");
+        assert!(found && code == 1, "{seed}: {printed}");
+        assert_eq!(report["generated"]["cases"], 60);
+    }
+}
+
+#[test]
 fn nothing_is_found_where_nothing_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let (code, report, printed) = run(folder.path(), 400, 3, "");

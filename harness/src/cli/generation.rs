@@ -49,6 +49,10 @@ impl Args {
     /// The cases that earlier runs have saved, by name.
     pub fn saved(&self) -> Result<Vec<Scenario>, LoadError> {
         let is_there = |folder: &&PathBuf| {
+            // What is no folder is told before anything is launched.
+            if folder.exists() && !folder.is_dir() {
+                return true;
+            }
             let mut entries = folder.read_dir().into_iter().flatten().filter_map(Result::ok);
             entries.any(|entry| entry.path().join("scenario.json").is_file())
         };

@@ -20,9 +20,11 @@ impl Coverage {
     pub fn of(offer: &Offer) -> Self {
         let mut all: Vec<String> = Kind::ALL.iter().map(|kind| kind_name(*kind)).collect();
         all.extend(offer.modes.iter().map(|mode| mode_name(*mode)));
-        all.extend(ENDINGS.map(str::to_owned));
+        let endings = if offer.can_break() { &ENDINGS[..] } else { &ENDINGS[..1] };
+        all.extend(endings.iter().map(|ending| (*ending).to_owned()));
         all.extend(["states: GLOBAL", "states: STREAM", "states: none"].map(str::to_owned));
-        all.extend(FEATURES.map(str::to_owned));
+        let is_seen = |feature: &&str| offer.can_break() || *feature != GATED;
+        all.extend(FEATURES.into_iter().filter(is_seen).map(str::to_owned));
         if offer.modes.iter().any(|mode| mode.is_keyed()) {
             all.extend(KEYS.map(str::to_owned));
         }

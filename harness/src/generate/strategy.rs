@@ -25,6 +25,15 @@ pub struct Offer {
     pub refreshes: bool,
 }
 
+impl Offer {
+    /// Whether syncs can be broken off: without generations it is not settled what is left of a broken
+    /// overwrite.
+    #[must_use]
+    pub fn can_break(&self) -> bool {
+        self.refreshes || self.modes.iter().any(|one| *one != Mode::Overwrite)
+    }
+}
+
 /// Numbers that one case is read off.
 const NUMBERS: usize = 700;
 
@@ -150,9 +159,7 @@ impl Frame {
     fn read(offer: &Offer, nth: u64, numbers: &mut Numbers) -> Self {
         let global = numbers.percent(25);
         let broken = BROKEN.iter().position(|of_five| nth % 5 == *of_five);
-        // Without generations it is not settled what is left of a broken overwrite.
-        let can_break = offer.refreshes || offer.modes.iter().any(|one| *one != Mode::Overwrite);
-        let endings: Vec<End> = match broken.filter(|_| can_break) {
+        let endings: Vec<End> = match broken.filter(|_| offer.can_break()) {
             None => vec![End::Success; 1 + numbers.below(4)],
             Some(which) => {
                 let by_turns = [

@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::runner::{Job, Runner};
 use super::shrink::Shrinker;
 use super::{Session, side_by_side, trouble};
+use crate::checks::{self, Judge};
 use crate::config::{Amount, Plan};
 use crate::event::{Generated, Outcome, Row, Trouble};
 use crate::evidence::{Evidence, Facts, Launch, Purpose};
@@ -80,6 +81,8 @@ struct Ran {
     cases: Vec<Case>,
     /// How each sync that was run ended for all of them.
     endings: Vec<Ending>,
+    /// Whether they are counted with another launch.
+    is_again: bool,
     evidence: Evidence,
     verdicts: Verdicts,
 }
@@ -113,8 +116,8 @@ impl Seen {
 
     /// Adds a launch; gives back the evidence that is not kept.
     fn add(&mut self, nth: u64, ran: Ran) -> Option<Evidence> {
-        let Ran { cases, endings, evidence, verdicts } = ran;
-        for case in &cases {
+        let Ran { cases, endings, is_again, evidence, verdicts } = ran;
+        for case in cases.iter().filter(|_| !is_again) {
             self.coverage.add(case, &endings);
         }
         let Verdicts { failed: checks, passed, unread } = verdicts;
@@ -293,7 +296,7 @@ impl Generator<'_> {
             && !INTERRUPTED.load(Ordering::SeqCst)
             && self.splits.fetch_add(1, Ordering::SeqCst) < SPLITS;
         if !is_split {
-            into.push(Ran { cases, endings, evidence, verdicts });
+            into.push(Ran { cases, endings, is_again: false, evidence, verdicts });
             return Ok(());
         }
         let second = cases.split_off(cases.len() / 2);
@@ -316,9 +319,9 @@ impl Generator<'_> {
             for half in &gone {
                 self.forget(&half.evidence);
             }
-            into.extend(more);
+            into.extend(more.into_iter().map(|half| Ran { is_again: true, ..half }));
             cases.extend(second);
-            into.push(Ran { cases, endings, evidence, verdicts });
+            into.push(Ran { cases, endings, is_again: false, evidence, verdicts });
         }
         halves
     }
@@ -336,24 +339,29 @@ impl Generator<'_> {
         self.runner.plan(job.launches());
         let mut evidence = self.runner.run(job)?;
         let wanted = |id: &str| self.plan.selection.check(id);
-        // Rows beyond number have no lines that could tell what they came with.
-        Self::is_about(&mut evidence, (!case.has_many()).then_some(CLAIMED));
+        Self::is_about(&mut evidence, CLAIMED);
         let all = slice::from_ref(&evidence);
         let mut verdicts = Verdicts::default();
         verdicts.add(judging::judge(all, self.facts, &wanted, &Nowhere));
-        Self::is_about(&mut evidence, None);
-        if verdicts.failed.len() > 1 {
-            // Where other rules are broken, rows may well be of no origin.
+        let is_of_rows = |check: &String| {
+            checks::find(check).is_some_and(|check| matches!(check.judge, Judge::Landed(_)))
+        };
+        if verdicts.failed.keys().any(is_of_rows) {
+            // Rows that are wrong may well be of no origin.
             verdicts.failed.remove(CLAIMED);
+        }
+        if !verdicts.failed.contains_key(CLAIMED) {
+            // It is no plain scenario, of which others could be told apart.
+            Self::is_about(&mut evidence, GENERATED);
         }
         Ok((evidence, verdicts))
     }
 
-    /// Has a trial be about a check that judges only what is.
-    pub fn is_about(evidence: &mut Evidence, check: Option<&str>) {
+    /// Has a trial be about something, as a check judges only what is about it.
+    fn is_about(evidence: &mut Evidence, about: &str) {
         if evidence.purpose == Purpose::Write {
             for member in &mut evidence.members {
-                member.about = check.map(str::to_owned);
+                member.about = Some(about.to_owned());
             }
         }
     }

@@ -70,7 +70,9 @@ impl<'g> Shrinker<'g> {
         // Where few checks failed, it is best seen why.
         failed.sort_by_key(|one| (breaks(one), one.checks.len()));
         let (mut known, mut told_small) = (fixed.clone(), fixed.clone());
-        let mut shows_plainly = false;
+        // What the fixed scenarios tell may have shown here without a kill.
+        let is_fixed = |one: &Failed| one.checks.keys().any(|check| fixed.contains(check));
+        let mut shows_plainly = failed.iter().any(|one| !breaks(one) && is_fixed(one));
         for one in &failed {
             let all: BTreeSet<String> = one.checks.keys().cloned().collect();
             told.also.extend(all.intersection(fixed).cloned());
@@ -128,7 +130,7 @@ impl<'g> Shrinker<'g> {
                 break;
             }
         }
-        let Some((small, mut evidence, verdicts)) = named else {
+        let Some((small, evidence, verdicts)) = named else {
             if !INTERRUPTED.load(Ordering::SeqCst) {
                 told.unrepeated.insert(check.to_owned());
             }
@@ -137,7 +139,6 @@ impl<'g> Shrinker<'g> {
         let mut scenario = written(&small, check).ok()?;
         if check == CLAIMED {
             scenario.about = Some(check.to_owned());
-            Generator::is_about(&mut evidence, Some(check));
         }
         // Rules that the connector may well go on breaking do not keep it from being fixed.
         let counts = |row: &&Row| row.level == Level::Must || row.check == check;
