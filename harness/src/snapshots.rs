@@ -192,6 +192,17 @@ impl Snapshots {
         Self::read(&self.pending_file(what), what)
     }
 
+    /// What is to be reviewed, of this connector; another one's, or somebody's work, is an error.
+    pub fn pending_of(
+        &self,
+        what: What,
+        connector: &Connector,
+    ) -> Result<Option<Held>, SnapshotError> {
+        let held = self.pending(what)?;
+        held.iter().try_for_each(|held| held.is_of(connector, &self.pending_file(what)))?;
+        Ok(held)
+    }
+
     /// What was reviewed, of this connector.
     pub fn reviewed_of(
         &self,
@@ -206,10 +217,7 @@ impl Snapshots {
     /// Keeps a text to be reviewed.
     pub fn propose(&self, what: What, held: &Held) -> Result<(), SnapshotError> {
         let path = self.pending_file(what);
-        // What is pending may be another connector's, or somebody's work.
-        if let Some(pending) = self.pending(what)? {
-            pending.is_of(&held.connector, &path)?;
-        }
+        self.pending_of(what, &held.connector)?;
         let fail = |error| SnapshotError::Io { path: path.clone(), error };
         fs::create_dir_all(&self.folder).map_err(fail)?;
         // All of it or nothing: what is there may be under review.

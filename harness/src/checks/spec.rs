@@ -359,6 +359,10 @@ fn nearest_path(schema: &Value, names: &[&str]) -> Option<Vec<String>> {
     let text = names.join(" ");
     let paths = walk(schema, "").into_iter().filter_map(|site| {
         let Place::Property(_) = site.place else { return None };
+        // A value is stored there, which is no object.
+        if site.has("properties") || site.has("oneOf") {
+            return None;
+        }
         // `/properties/credentials/oneOf/0/properties/token`, of which the names are the path.
         let steps: Vec<&str> = site.pointer.split('/').skip(1).collect();
         let is_name =

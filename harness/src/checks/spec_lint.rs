@@ -5,9 +5,8 @@ use super::{Check, Finding, Judge, Level, SPEC, Verdict};
 use crate::evidence::{Facts, Launch};
 use crate::protocol::json::{Numbers, equal, under};
 use crate::spec::ROOT;
-use crate::spec::draw::merged;
-use crate::spec::folded::{apart_from_null, or_null};
-use crate::spec::refs::pointed;
+use crate::spec::folded::{apart_from_null, merged, or_null};
+use crate::spec::refs::{TOLD, pointed};
 use serde_json::{Map, Value, json};
 
 /// The checks on the form of `connectionSpecification`.
@@ -177,7 +176,18 @@ fn unresolved_ref(launch: &Launch, facts: &Facts) -> Verdict {
             let target = site.get("$ref").and_then(Value::as_str);
             let found = target.and_then(|target| pointed(schema, target));
             match found.filter(|found| !found.to_string().contains("\"$ref\"")) {
-                Some(found) => finding.mended(fragment(&site.pointer, found)),
+                // What only tells is meant, though it stands beside a $ref.
+                Some(found) => {
+                    let mut right = found.clone();
+                    for keyword in TOLD {
+                        if let (Some(told), Some(right)) =
+                            (site.get(keyword), right.as_object_mut())
+                        {
+                            right.insert(keyword.to_owned(), told.clone());
+                        }
+                    }
+                    finding.mended(fragment(&site.pointer, &right))
+                }
                 None => finding,
             }
         });
@@ -207,9 +217,8 @@ fn without_keyword(site: &Site, keyword: &str) -> Option<Value> {
     let rest = site.without(keyword);
     let parts = match site.get(keyword) {
         Some(Value::Array(parts)) if ["allOf", "anyOf"].contains(&keyword) => parts,
-        // Each of these says half of it.
-        _ if ["if", "then", "else"].contains(&keyword) => return None,
-        _ => return Some(rest),
+        // Nothing else says what these say, or the other half of it.
+        _ => return None,
     };
     if parts.iter().any(|part| part.get("$ref").is_some()) {
         return None;
@@ -225,7 +234,9 @@ fn without_keyword(site: &Site, keyword: &str) -> Option<Value> {
         return (!clashes).then(|| parts.iter().fold(rest, |whole, part| merged(&whole, part)));
     }
     if let Some((only, is_nullable)) = apart_from_null(site.schema) {
-        return if is_nullable { or_null(only) } else { Some(only) };
+        let right = if is_nullable { or_null(only) } else { Some(only) };
+        // A variant that is null is none that a form shows.
+        return right.filter(|right| !is_nullable || right.get("oneOf").is_none());
     }
     let are_objects = parts.iter().all(|part| part.get("properties").is_some());
     are_objects.then(|| {
@@ -260,6 +271,10 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
             properties.push(object);
             continue;
         }
+        if variant.get("$ref").is_some() {
+            // A check of its own is about it.
+            continue;
+        }
         let place = format!("{pointer}/{nth}");
         let name = format!("option {}", nth + 1);
         let constant = json!({"mode": {"type": "string", "const": name}});
@@ -285,13 +300,13 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
     match constant[..] {
         [name] => {
             for (nth, variant) in properties.iter().enumerate() {
+                let mut right = variant[name].clone();
+                if let Some(keywords) = right.as_object_mut() {
+                    keywords.retain(|keyword, _| !["default", "enum"].contains(&keyword.as_str()));
+                }
                 for keyword in ["default", "enum"] {
                     if variant[name].get(keyword).is_some() {
                         let place = under(&format!("{pointer}/{nth}/properties"), name);
-                        let mut right = variant[name].clone();
-                        if let Some(keywords) = right.as_object_mut() {
-                            keywords.shift_remove(keyword);
-                        }
                         let message =
                             format!("`{name}` tells variants apart by const, and has `{keyword}`");
                         let finding = Finding::new(message, fragment(&place, &variant[name]));
@@ -324,7 +339,13 @@ fn one_of_faults(site: &Site) -> Vec<Finding> {
             );
             findings.push(finding.mended(format!("{} (and so in all)", fragment(&place, &right))));
         }
-        [kept, ..] => {
+        [first, ..] => {
+            // The one that tells them apart.
+            let differs = |name: &&&str| {
+                let values: Vec<_> = properties.iter().map(|all| &all[**name]["const"]).collect();
+                (1..values.len()).all(|nth| !values[..nth].contains(&values[nth]))
+            };
+            let kept = constant.iter().find(differs).unwrap_or(&first);
             let finding = Finding::new(
                 "the variants of a oneOf have more than one common property that is const in all",
                 format!("{pointer}: {}", constant.join(", ")),
@@ -411,7 +432,10 @@ fn array_items(launch: &Launch, facts: &Facts) -> Verdict {
             (!told).then(|| {
                 let message = "an array's items have neither a scalar or object type nor an enum";
                 let mut right = items.clone();
-                right.insert("type".to_owned(), json!("string"));
+                let is_object =
+                    ["oneOf", "properties"].iter().any(|word| items.contains_key(*word));
+                let kind = if is_object { "object" } else { "string" };
+                right.insert("type".to_owned(), json!(kind));
                 site.mended_on("items", message, right)
             })
         });

@@ -8,6 +8,7 @@ use super::schema_walk::{Place, Site, field, fragment, judge_schemas, judge_spec
 use super::{Check, Finding, Judge, Level, SPEC, Verdict};
 use crate::evidence::{Facts, Launch};
 use crate::protocol::json::{Numbers, equal, under};
+use crate::spec::folded::apart_from_null;
 use crate::spec::{ROOT, as_draft_07};
 
 /// The checks on what the spec says.
@@ -172,9 +173,18 @@ fn no_secret(site: &Site) -> Option<&'static str> {
 fn is_free_text(site: &Site) -> bool {
     let bound = ["const", "enum", "oneOf", "anyOf", "allOf", "properties", "items", "$ref"];
     let address = ["uri", "url", "uri-reference", "date", "date-time"];
-    let format = site.get("format").and_then(Value::as_str).unwrap_or_default();
-    (site.is("string") || !site.has("type"))
-        && !bound.iter().any(|keyword| site.has(keyword))
+    let folded = apart_from_null(site.schema).map(|(only, _)| only);
+    let schema = folded.as_ref().and_then(Value::as_object).unwrap_or(site.schema);
+    let is_text = match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "string"),
+        Some(kind) => kind == "string",
+        None => true,
+    };
+    let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+    is_text
+        // Marked within is marked.
+        && schema.get("airbyte_secret") != Some(&Value::Bool(true))
+        && !bound.iter().any(|keyword| schema.contains_key(*keyword))
         && !address.contains(&format)
 }
 

@@ -50,7 +50,8 @@ pub fn for_spec() -> Result<Chosen, PlanError> {
 /// The spec in a file: by itself, in a SPEC message, or as a snapshot.
 pub fn of_file(path: &Path) -> Result<Value, PlanError> {
     let fail = |why: String| PlanError::Other(format!("{}: {why}", path.display()));
-    if path.extension().is_some_and(|extension| extension == "snap") {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name.ends_with(".snap") || name.ends_with(".snap.new") {
         let held = Snapshots::read(path, What::Spec)?;
         return held.and_then(|held| held.spec()).ok_or_else(|| fail("it holds no spec".into()));
     }

@@ -7,6 +7,7 @@
 
 mod probes;
 mod schema;
+mod secrets;
 mod whole;
 
 use serde::Serialize;
@@ -129,7 +130,9 @@ impl Changes {
         let schemas = [schema_of("old", old)?, schema_of("new", new)?];
         let [old_schema, new_schema] = &schemas;
         let mut all = whole::compared(old, new);
-        all.extend(schema::compared(old_schema, new_schema, ROOT));
+        let of_schema = schema::compared(old_schema, new_schema, ROOT);
+        all.extend(secrets::lost(old_schema, new_schema, ROOT, &of_schema));
+        all.extend(of_schema);
         let (tried, counterexample) = tried(old_schema, new_schema, count, seed)?;
         let is_told = all.iter().any(|change| change.class == Class::Breaking);
         if let Some(Counterexample { pointer, error, .. }) = &counterexample

@@ -17,8 +17,8 @@ use self::plan::Plan;
 use super::as_draft_07;
 use super::refs::{RefError, resolved};
 
-pub use self::plan::{KEY, merged, without_all_of};
-pub use self::texts::matching;
+pub use self::plan::KEY;
+pub use self::texts::{is_finite, matching, named_in};
 
 /// How often in a row a config may be drawn that does not fit.
 const PATIENCE: usize = 200;

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::draw::merged;
+use super::refs::TOLD;
+use crate::protocol::json::{Numbers, equal};
 
 /// The values that a schema lists, by `const` or `enum`.
 #[must_use]
@@ -18,15 +19,21 @@ pub fn constant(schema: &Value) -> Option<&Value> {
     schema.get("const").or_else(|| only?.first())
 }
 
-/// The schema whose `anyOf` has one part but for that of null, with that part in it; and whether null
-/// is allowed beside it.
+/// The schema whose `anyOf` or `oneOf` has one part but for that of null, with that part in it; and
+/// whether null is allowed beside it.
 #[must_use]
 pub fn apart_from_null(schema: &Map<String, Value>) -> Option<(Value, bool)> {
-    let parts = schema.get("anyOf")?.as_array()?;
+    let keyword = ["anyOf", "oneOf"].into_iter().find(|keyword| schema.contains_key(*keyword))?;
+    let parts = schema[keyword].as_array()?;
     let (nulls, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part["type"] == "null");
     let [only] = &others[..] else { return None };
+    // What is null twice is none of a oneOf; and one variant is a choice still.
+    let is_sure = !nulls.is_empty() && only["type"].as_str().is_some_and(|kind| kind != "null");
+    if keyword == "oneOf" && !is_sure {
+        return None;
+    }
     let mut rest = schema.clone();
-    rest.shift_remove("anyOf");
+    rest.shift_remove(keyword);
     // What stands beside the anyOf holds for null, too.
     let admits_null = match rest.get("type") {
         Some(Value::Array(kinds)) => kinds.contains(&json!("null")),
@@ -36,19 +43,25 @@ pub fn apart_from_null(schema: &Map<String, Value>) -> Option<(Value, bool)> {
     Some((merged(&Value::Object(rest), only), !nulls.is_empty() && admits_null))
 }
 
-/// The schema that allows null, too; none where its `type`, `const` and `enum` are not all that would
-/// have to say so.
+/// The schema that allows null, too; none where its types, values and variants are not all that
+/// would have to say so.
 #[must_use]
 pub fn or_null(mut schema: Value) -> Option<Value> {
     let keywords = schema.as_object_mut()?;
-    if ["oneOf", "anyOf", "allOf", "not", "if"].iter().any(|other| keywords.contains_key(*other)) {
+    if ["allOf", "not", "if"].iter().any(|other| keywords.contains_key(*other)) {
         return None;
     }
     if let Some(only) = keywords.shift_remove("const") {
         keywords.insert("enum".to_owned(), json!([only]));
     }
     let mut is_said = false;
-    for (keyword, null) in [("type", json!("null")), ("enum", Value::Null)] {
+    let variant = json!({"type": "null"});
+    for (keyword, null) in [
+        ("type", json!("null")),
+        ("enum", Value::Null),
+        ("oneOf", variant.clone()),
+        ("anyOf", variant),
+    ] {
         let Some(said) = keywords.get_mut(keyword) else { continue };
         if said.is_string() {
             *said = json!([said.take()]);
@@ -62,12 +75,13 @@ pub fn or_null(mut schema: Value) -> Option<Value> {
     is_said.then_some(schema)
 }
 
-/// The schema whose variants are nothing but constants, as one that lists them.
+/// The schema whose variants are nothing but constants, as one that lists them; and what they are
+/// called, if they are called anything.
 #[must_use]
-pub fn as_list(schema: &Map<String, Value>) -> Option<Map<String, Value>> {
+pub fn as_list(schema: &Map<String, Value>) -> Option<(Map<String, Value>, Vec<Value>)> {
     const TELLS: [&str; 5] = ["const", "enum", "type", "title", "description"];
     let keyword = ["oneOf", "anyOf"].into_iter().find(|keyword| schema.contains_key(*keyword))?;
-    let mut values = Vec::new();
+    let (mut values, mut called) = (Vec::new(), Vec::new());
     for variant in schema[keyword].as_array()? {
         let keywords = variant.as_object()?;
         let own = listed(keywords)?;
@@ -76,13 +90,107 @@ pub fn as_list(schema: &Map<String, Value>) -> Option<Map<String, Value>> {
             return None;
         }
         values.extend(own);
+        let told = ["title", "description"].map(|word| keywords.get(word).cloned());
+        if told.iter().any(Option::is_some) {
+            called.push(json!(told));
+        }
     }
     let mut whole = schema.clone();
     whole.shift_remove(keyword);
     (listed(&whole).is_none() && !values.is_empty()).then(|| {
         whole.insert("enum".to_owned(), values.into());
-        whole
+        (whole, called)
     })
+}
+
+/// The schema without a keyword.
+#[must_use]
+pub fn without(schema: &Value, keyword: &str) -> Value {
+    let mut schema = schema.clone();
+    if let Some(keywords) = schema.as_object_mut() {
+        keywords.shift_remove(keyword);
+    }
+    schema
+}
+
+/// The schema with the parts of its `allOf` in it.
+#[must_use]
+pub fn without_all_of(schema: &Value) -> Value {
+    let parts = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+    parts.fold(without(schema, "allOf"), |whole, part| merged(&whole, part))
+}
+
+/// The types that two have in common, each one type or a list of them.
+fn shared(one: &Value, other: &Value) -> Value {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    let (one, other) = (list(one), list(other));
+    let (whole, any) = (json!("integer"), json!("number"));
+    let common = one.iter().filter_map(|kind| match kind {
+        kind if other.contains(kind) => Some(kind.clone()),
+        kind if *kind == whole && other.contains(&any) => Some(whole.clone()),
+        kind if *kind == any && other.contains(&whole) => Some(whole.clone()),
+        _ => None,
+    });
+    let mut common: Vec<Value> = common.collect();
+    if common.len() == 1 { common.remove(0) } else { common.into() }
+}
+
+/// A schema for what both allow, as far as their keywords can be joined. What only tells is that of
+/// the base, which stands around the part.
+#[must_use]
+pub fn merged(base: &Value, part: &Value) -> Value {
+    let (Some(base), Some(part)) = (base.as_object(), part.as_object()) else {
+        let is_closed = *base == json!(false) || *part == json!(false);
+        let either = if part.is_object() { part } else { base };
+        return if is_closed { json!(false) } else { either.clone() };
+    };
+    let mut whole = base.clone();
+    for (keyword, value) in part {
+        let Some(before) = base.get(keyword) else {
+            whole.insert(keyword.clone(), value.clone());
+            continue;
+        };
+        let joined = match (keyword.as_str(), before, value) {
+            ("properties", Value::Object(one), Value::Object(other)) => {
+                let mut all = one.clone();
+                for (name, schema) in other {
+                    let own = one.get(name).map_or(schema.clone(), |own| merged(own, schema));
+                    all.insert(name.clone(), own);
+                }
+                Value::Object(all)
+            }
+            ("required", Value::Array(one), Value::Array(other)) => {
+                let new = other.iter().filter(|name| !one.contains(name));
+                one.iter().chain(new).cloned().collect()
+            }
+            ("oneOf" | "anyOf" | "allOf", Value::Array(one), Value::Array(other)) => {
+                // Both have to hold: one of each.
+                let pairs =
+                    one.iter().flat_map(|one| other.iter().map(move |two| merged(one, two)));
+                if keyword == "allOf" {
+                    one.iter().chain(other).cloned().collect()
+                } else {
+                    pairs.collect()
+                }
+            }
+            ("minimum" | "minLength" | "minItems", ..) if before.as_f64() > value.as_f64() => {
+                before.clone()
+            }
+            ("maximum" | "maxLength" | "maxItems", ..) if before.as_f64() < value.as_f64() => {
+                before.clone()
+            }
+            ("enum", Value::Array(one), Value::Array(other)) => {
+                let is_shared =
+                    |value: &&Value| other.iter().any(|two| equal(value, two, Numbers::ByValue));
+                one.iter().filter(is_shared).cloned().collect()
+            }
+            ("type", one, other) if one.is_array() || other.is_array() => shared(one, other),
+            (keyword, ..) if TOLD.contains(&keyword) => before.clone(),
+            _ => value.clone(),
+        };
+        whole.insert(keyword.clone(), joined);
+    }
+    Value::Object(whole)
 }
 
 #[cfg(test)]
@@ -104,6 +212,12 @@ mod tests {
         let parts = |parts: Value| apart_from_null(json!({"anyOf": parts}).as_object().unwrap());
         assert_eq!(parts(json!([text])), Some((text.clone(), false)));
         assert_eq!(parts(json!([text, {"type": "integer"}])), None);
+        let one_of = |part: &Value| {
+            let schema = json!({"oneOf": [{"type": "null", "title": "None"}, part]});
+            apart_from_null(schema.as_object().unwrap())
+        };
+        assert_eq!(one_of(&text), Some((text.clone(), true)));
+        assert_eq!(one_of(&json!({"minLength": 1})), None, "null is both");
         for (schema, wanted) in [
             (json!({"type": "string"}), Some(json!({"type": ["string", "null"]}))),
             (json!({"type": ["null", "string"]}), Some(json!({"type": ["null", "string"]}))),
@@ -111,6 +225,12 @@ mod tests {
             (
                 json!({"type": "string", "enum": ["a"]}),
                 Some(json!({"type": ["string", "null"], "enum": ["a", null]})),
+            ),
+            (
+                json!({"type": "object", "oneOf": [{"properties": {}}]}),
+                Some(
+                    json!({"type": ["object", "null"], "oneOf": [{"properties": {}}, {"type": "null"}]}),
+                ),
             ),
             (json!({"type": "string", "not": {"const": "a"}}), None),
             (json!({"properties": {}}), None),
@@ -121,11 +241,14 @@ mod tests {
 
     #[test]
     fn variants_that_are_constants_are_a_list() {
-        let list = |schema: Value| as_list(schema.as_object().unwrap()).map(Value::Object);
+        let list = |schema: Value| {
+            as_list(schema.as_object().unwrap()).map(|(whole, called)| (json!(whole), called))
+        };
         let constants = json!([{"const": "a", "title": "A"}, {"enum": ["b", "c"]}]);
         for keyword in ["oneOf", "anyOf"] {
             let wanted = json!({"title": "T", "enum": ["a", "b", "c"]});
-            assert_eq!(list(json!({"title": "T", keyword: constants})), Some(wanted));
+            let called = vec![json!(["A", null])];
+            assert_eq!(list(json!({"title": "T", keyword: constants})), Some((wanted, called)));
         }
         for variants in [
             json!([{"const": "a"}, {"const": "a"}]),

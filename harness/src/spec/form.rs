@@ -9,8 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::as_draft_07;
-use super::draw::{merged, without_all_of};
-use super::folded::{apart_from_null, constant};
+use super::folded::{apart_from_null, constant, merged, without, without_all_of};
 use super::refs::{RefError, resolved};
 
 /// Why there is no form.
@@ -247,8 +246,11 @@ fn field(schema: &Value, path: &str, name: &str, required: bool) -> Field {
         description: text(keywords, "description"),
         required,
         always_show: schema["always_show"] == true,
-        // What a secret is at first is nobody's business, a list's neither.
-        default: schema.get("default").filter(|_| !hides(schema)).map(shown),
+        // What a secret is at first is nobody's business; and null is nothing.
+        default: schema
+            .get("default")
+            .filter(|value| !value.is_null() && !hides(schema))
+            .map(shown),
         example: schema["examples"].as_array().and_then(|all| all.first()).map(shown),
         pattern: text(keywords, "pattern_descriptor").or_else(|| text(keywords, "pattern")),
         order: schema["order"].as_i64(),
@@ -257,9 +259,13 @@ fn field(schema: &Value, path: &str, name: &str, required: bool) -> Field {
     }
 }
 
+/// Whether there is a secret in it.
 fn hides(schema: &Value) -> bool {
-    let is_secret = |schema: &Value| schema["airbyte_secret"] == true;
-    is_secret(schema) || is_secret(&schema["items"])
+    match schema {
+        Value::Object(keywords) => schema["airbyte_secret"] == true || keywords.values().any(hides),
+        Value::Array(all) => all.iter().any(hides),
+        _ => false,
+    }
 }
 
 fn input(schema: &Value, path: &str) -> Input {
@@ -303,15 +309,13 @@ fn input(schema: &Value, path: &str) -> Input {
         Some("object") if schema["properties"].is_object() => {
             Input::Section { fields: fields(schema, path, "") }
         }
+        _ if hides(schema) => Input::Unknown { what: "a secret".to_owned() },
         _ => Input::Unknown { what: schema.to_string() },
     }
 }
 
 fn choice(schema: &Value, variants: &[Value], path: &str) -> Input {
-    let mut rest = schema.clone();
-    if let Some(keywords) = rest.as_object_mut() {
-        keywords.shift_remove("oneOf");
-    }
+    let rest = without(schema, "oneOf");
     let is_constant = |(_, property): &(&String, &Value)| constant(property).is_some();
     let variants = variants.iter().enumerate().map(|(nth, variant)| {
         let own = variant["properties"].as_object().and_then(|all| all.iter().find(is_constant));
@@ -328,8 +332,9 @@ fn choice(schema: &Value, variants: &[Value], path: &str) -> Input {
     // The default of the whole says by its constant which one it is.
     let is_default = |variant: &Value| {
         let all = variant["properties"].as_object().into_iter().flatten();
-        let mut constants = all.filter(is_constant);
-        constants.any(|(name, property)| schema["default"].get(name) == constant(property))
+        let mut constants = all.filter(is_constant).peekable();
+        constants.peek().is_some()
+            && constants.all(|(name, property)| schema["default"].get(name) == constant(property))
     };
     let listed = schema["oneOf"].as_array().into_iter().flatten();
     let chosen = listed.into_iter().position(is_default).unwrap_or(0);
@@ -405,6 +410,39 @@ mod tests {
             variants.iter().map(|one| (one.title.as_str(), one.fields.len())).collect();
         assert_eq!(shown, [("None", 0), ("key", 1), ("Option 3", 1)]);
         assert_eq!((*chosen, variants[1].fields[0].path.as_str()), (1, "/m/key"));
+    }
+
+    #[test]
+    fn what_is_hidden_or_null_at_first_is_not_shown() {
+        let secret = json!({"type": "string", "airbyte_secret": true});
+        let schema = json!({
+            "definitions": {"T": {"type": "string", "title": "Part"}},
+            "properties": {
+                "a": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": null},
+                "b": {"type": "array", "default": [{"pw": "hunter2"}],
+                    "items": {"type": "object", "properties": {"pw": secret}}},
+                "c": {"airbyte_secret": true, "default": "hunter2"},
+                "d": {"$ref": "#/definitions/T", "airbyte_hidden": true},
+                "e": {"title": "Whole", "allOf": [{"$ref": "#/definitions/T"}]},
+                "f": {"type": "integer", "exclusiveMinimum": 0},
+                "g": {"default": {"v": 1, "mode": "b"}, "type": "object", "oneOf": [
+                    {"properties": {"v": {"const": 1}, "mode": {"const": "a"}}},
+                    {"properties": {"v": {"const": 1}, "mode": {"const": "b"}}},
+                ]},
+            },
+        });
+        let groups = groups(&spec(&schema)).unwrap();
+        let fields = &groups[0].fields;
+        let shown: Vec<_> =
+            fields.iter().map(|one| (one.path.as_str(), one.default.as_deref())).collect();
+        let none = ["/a", "/b", "/c", "/e", "/f"].map(|path| (path, None));
+        assert_eq!(shown[..5], none);
+        assert_eq!((fields.len(), fields[3].title.as_str()), (6, "Whole"));
+        let number = Input::Number { whole: true, least: Some(1.0), most: None };
+        assert_eq!(fields[4].input, number);
+        let Input::Choice { chosen, .. } = &fields[5].input else { panic!() };
+        assert_eq!(*chosen, 1);
+        assert!(!page(&spec(&schema)).unwrap().contains("hunter2"));
     }
 
     #[test]

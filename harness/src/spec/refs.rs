@@ -38,7 +38,7 @@ pub fn resolved(schema: &Value) -> Result<Value, RefError> {
 }
 
 /// Keywords that restrict nothing: what they say beside a `$ref` is meant.
-const TOLD: [&str; 8] = [
+pub const TOLD: [&str; 11] = [
     "airbyte_secret",
     "title",
     "description",
@@ -47,6 +47,9 @@ const TOLD: [&str; 8] = [
     "order",
     "group",
     "multiline",
+    "airbyte_hidden",
+    "always_show",
+    "pattern_descriptor",
 ];
 
 fn resolve(

@@ -149,3 +149,43 @@ fn variants_have_one_constant_in_common() {
         ],
     );
 }
+
+/// What a check would have in place of what it finds in the one property `p` of a spec.
+fn mends(id: &str, property: &Value) -> Vec<Option<String>> {
+    let Verdict::Fail(findings) = on(CHECKS, id, &json!({"p": property})) else { return vec![] };
+    findings.into_iter().map(|finding| finding.mended).collect()
+}
+
+#[test]
+fn a_mend_keeps_what_else_is_said() {
+    let at = "/connectionSpecification/properties/p";
+    let variant = |mode: &str, api: &str| json!({"type": "object", "properties": {"api": {"const": api}, "mode": {"const": mode}}});
+    let anyhow = json!({"type": "object", "oneOf": [variant("a", "v1"), variant("b", "v1")]});
+    let told = mends("spec-one-of-shape", &anyhow);
+    assert_eq!(told, [Some(format!("{at}/oneOf: const on `mode` alone"))]);
+    let kind = json!({"const": "a", "enum": ["a"], "default": "a"});
+    let both = json!({"type": "object", "oneOf": [{"properties": {"kind": kind}}]});
+    let right = Some(format!("{at}/oneOf/0/properties/kind: {{\"const\":\"a\"}}"));
+    assert_eq!(mends("spec-one-of-shape", &both), [right.clone(), right]);
+    // What a $ref holds is another check's matter.
+    let refs = json!({"type": "object", "oneOf": [{"$ref": "#/definitions/A"}]});
+    assert_eq!(mends("spec-one-of-shape", &refs), []);
+    let items = json!({"type": "array", "items": {"oneOf": [variant("a", "v1")]}});
+    let told = mends("spec-array-items", &items).remove(0).unwrap();
+    assert!(told.ends_with("\"type\":\"object\"}"), "{told}");
+    // Nothing else says what these say.
+    for property in [json!({"not": {"const": 1}}), json!({"patternProperties": {"^a": {}}})] {
+        assert_eq!(mends("spec-forbidden-keyword", &property), [None], "{property}");
+    }
+    let around = json!({"title": "Mine", "allOf": [{"title": "Part", "type": "string"}]});
+    let told = mends("spec-forbidden-keyword", &around).remove(0).unwrap();
+    assert!(told.contains("Mine") && !told.contains("Part"), "{told}");
+    let spec = json!({"connectionSpecification": {
+        "type": "object",
+        "definitions": {"S": {"type": "string", "title": "S"}},
+        "properties": {"p": {"$ref": "#/definitions/S", "title": "Password", "airbyte_secret": true}},
+    }});
+    let Verdict::Fail(findings) = on_spec(CHECKS, "spec-unresolved-ref", &spec) else { panic!() };
+    let told = findings[0].mended.clone().unwrap();
+    assert!(told.contains("Password") && told.contains("\"airbyte_secret\":true"), "{told}");
+}

@@ -29,6 +29,18 @@ fn secrets_are_marked_and_nothing_else() {
             ("pass", property("pin", json!({"type": "integer", "airbyte_secret": true}))),
             ("fail", property("api_key", json!({"type": "string"}))),
             ("fail", property("apiKey", json!({"type": ["string", "null"]}))),
+            ("fail", property("api_key", json!({"anyOf": [{"type": "string"}, {"type": "null"}]}))),
+            (
+                "pass",
+                property(
+                    "api_key",
+                    json!({"anyOf": [{"type": "string", "airbyte_secret": true}, {"type": "null"}]}),
+                ),
+            ),
+            (
+                "not applicable",
+                property("api_key", json!({"anyOf": [{"type": "string"}, {"type": "object"}]})),
+            ),
             ("fail", property("password", json!({"type": "string", "airbyte_secret": false}))),
             ("fail", property("password", json!({"type": "string", "airbyte_secret": "true"}))),
             ("fail", property("use_ssl", json!({"type": "boolean", "airbyte_secret": true}))),

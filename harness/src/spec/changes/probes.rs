@@ -6,7 +6,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value, json};
 
-use crate::spec::draw::{KEY, matching};
+use crate::spec::draw::{KEY, matching, named_in};
 
 /// Names and values that a schema speaks of, and some that it may have forgotten.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ impl Probes {
                         ("enum", Value::Array(all)) => self.values.extend(all.iter().cloned()),
                         ("properties", Value::Object(all)) => {
                             self.names.extend(all.keys().cloned());
+                        }
+                        ("pattern", Value::String(pattern)) => {
+                            self.values.extend(named_in(pattern).into_iter().map(Value::String));
                         }
                         ("patternProperties", Value::Object(all)) => {
                             let names = all

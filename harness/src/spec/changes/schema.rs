@@ -8,10 +8,12 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
+use self::variants::variants_of;
+use super::secrets::LOST;
 use super::{Change, Class, tried, validator};
 use crate::protocol::json::{Numbers, equal, under};
-use crate::spec::draw::{Configs, without_all_of};
-use crate::spec::folded::{apart_from_null, as_list, listed, or_null};
+use crate::spec::draw::{Configs, is_finite};
+use crate::spec::folded::{apart_from_null, as_list, listed, or_null, without_all_of};
 
 use Class::{Breaking, Compatible, Cosmetic};
 
@@ -97,11 +99,16 @@ impl Changes {
         let (Some(mut old), Some(mut new)) = (flat(old), flat(new)) else {
             return self.by_values(old, new, at, "schema-changed", "the schema has changed");
         };
-        // Constants to choose among are a list where the other side has one.
-        match (listed(&old), listed(&new)) {
-            (None, Some(_)) => old = as_list(&old).unwrap_or(old),
-            (Some(_), None) => new = as_list(&new).unwrap_or(new),
-            _ => {}
+        // Constants to choose among are a list, and what they are called is for the form.
+        let [mut had, mut has] = [Vec::new(), Vec::new()];
+        for (schema, called) in [(&mut old, &mut had), (&mut new, &mut has)] {
+            if let Some(list) = as_list(schema) {
+                (*schema, *called) = list;
+            }
+        }
+        if had != has {
+            let reason = "choices are called otherwise, which the form alone shows";
+            self.add(Cosmetic, "text-changed", at, reason);
         }
         self.told(&old, &new, at);
         if let Some(values) = listed(&old) {
@@ -135,12 +142,7 @@ impl Changes {
         let is_secret =
             |schema: &Map<String, Value>| schema.get("airbyte_secret") == Some(&json!(true));
         match (is_secret(old), is_secret(new)) {
-            (true, false) => self.add(
-                Breaking,
-                "secret-flag-lost",
-                at,
-                "it is no longer marked as a secret: stored secrets are shown as they are",
-            ),
+            (true, false) => self.add(Breaking, "secret-flag-lost", at, LOST),
             (false, true) => self.add(
                 Compatible,
                 "secret-flag-set",
@@ -203,6 +205,10 @@ impl Changes {
     }
 
     fn types(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+        if [old, new].iter().all(|schema| is_of_variants(schema)) {
+            // They are compared themselves.
+            return;
+        }
         let (had, has) = (types(old), types(new));
         let covers = |all: &[&str], one: &str| {
             all.contains(&one) || one == "integer" && all.contains(&"number")
@@ -258,7 +264,8 @@ impl Changes {
                 let mut texts = old.clone();
                 texts.insert("type".to_owned(), json!("string"));
                 let texts = Value::Object(texts);
-                if distinct(&texts) < FEW {
+                let is_all = before.and_then(Value::as_str).is_some_and(is_finite);
+                if distinct(&texts) < FEW && !is_all {
                     let reason =
                         format!("{what}, and too few texts are known to say that it is harmless");
                     return self.add(Breaking, kind, &here, reason);
@@ -353,17 +360,27 @@ fn flat(schema: &Value) -> Option<Map<String, Value>> {
     folded.unwrap_or(whole).as_object().cloned()
 }
 
+/// Whether its variants alone say of what type it is.
+fn is_of_variants(schema: &Map<String, Value>) -> bool {
+    let says = ["type", "properties", "items"].iter().any(|word| schema.contains_key(*word));
+    !says && variants_of(schema).is_some()
+}
+
 /// The types that a schema allows; one that speaks of properties is that of an object, though it need
 /// not say so.
 fn types(schema: &Map<String, Value>) -> Vec<&str> {
-    let has_properties = |schema: &Value| schema.get("properties").is_some();
-    let variants = schema.get("oneOf").and_then(Value::as_array);
     match schema.get("type") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
         _ if schema.contains_key("properties") => vec!["object"],
         _ if schema.contains_key("items") => vec!["array"],
-        _ if variants.is_some_and(|all| all.iter().all(has_properties)) => vec!["object"],
-        _ => TYPES.into(),
+        _ => match variants_of(schema) {
+            Some((_, all)) if all.iter().all(Value::is_object) => {
+                let of_each: Vec<_> =
+                    all.iter().filter_map(Value::as_object).flat_map(types).collect();
+                TYPES.into_iter().filter(|kind| of_each.contains(kind)).collect()
+            }
+            _ => TYPES.into(),
+        },
     }
 }

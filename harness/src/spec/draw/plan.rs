@@ -6,6 +6,7 @@ use rand::seq::IndexedRandom;
 use serde_json::{Map, Number, Value, json};
 
 use super::texts::texts;
+use crate::spec::folded::{merged, without, without_all_of};
 
 /// How deep a plan goes; what lies deeper is left out, or null.
 const DEEPEST: usize = 16;
@@ -146,7 +147,7 @@ fn plan(schema: &Value, depth: usize) -> Plan {
     }
     for keyword in ["oneOf", "anyOf"] {
         if let Some(Value::Array(variants)) = keywords.get(keyword) {
-            let rest = less(schema, keyword);
+            let rest = without(schema, keyword);
             let plans = variants.iter().map(|variant| plan(&merged(&rest, variant), depth));
             return Plan::either(plans.collect());
         }
@@ -292,70 +293,4 @@ pub fn count(keywords: &Map<String, Value>, keyword: &str) -> Option<usize> {
 
 fn strings(list: Option<&Value>) -> impl Iterator<Item = &str> {
     list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-}
-
-/// The schema without a keyword.
-fn less(schema: &Value, keyword: &str) -> Value {
-    let mut schema = schema.clone();
-    if let Some(keywords) = schema.as_object_mut() {
-        keywords.shift_remove(keyword);
-    }
-    schema
-}
-
-/// The schema with the parts of its `allOf` in it.
-#[must_use]
-pub fn without_all_of(schema: &Value) -> Value {
-    let parts = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
-    parts.fold(less(schema, "allOf"), |whole, part| merged(&whole, part))
-}
-
-/// A schema for what both allow, as far as their keywords can be joined.
-#[must_use]
-pub fn merged(base: &Value, part: &Value) -> Value {
-    let (Some(base), Some(part)) = (base.as_object(), part.as_object()) else {
-        let is_closed = *base == json!(false) || *part == json!(false);
-        let either = if part.is_object() { part } else { base };
-        return if is_closed { json!(false) } else { either.clone() };
-    };
-    let mut whole = base.clone();
-    for (keyword, value) in part {
-        let Some(before) = base.get(keyword) else {
-            whole.insert(keyword.clone(), value.clone());
-            continue;
-        };
-        let joined = match (keyword.as_str(), before, value) {
-            ("properties", Value::Object(one), Value::Object(other)) => {
-                let mut all = one.clone();
-                for (name, schema) in other {
-                    let own = one.get(name).map_or(schema.clone(), |own| merged(own, schema));
-                    all.insert(name.clone(), own);
-                }
-                Value::Object(all)
-            }
-            ("required", Value::Array(one), Value::Array(other)) => {
-                let new = other.iter().filter(|name| !one.contains(name));
-                one.iter().chain(new).cloned().collect()
-            }
-            ("oneOf" | "anyOf" | "allOf", Value::Array(one), Value::Array(other)) => {
-                // Both have to hold: one of each.
-                let pairs =
-                    one.iter().flat_map(|one| other.iter().map(move |two| merged(one, two)));
-                if keyword == "allOf" {
-                    one.iter().chain(other).cloned().collect()
-                } else {
-                    pairs.collect()
-                }
-            }
-            ("minimum" | "minLength" | "minItems", ..) if before.as_f64() > value.as_f64() => {
-                before.clone()
-            }
-            ("maximum" | "maxLength" | "maxItems", ..) if before.as_f64() < value.as_f64() => {
-                before.clone()
-            }
-            _ => value.clone(),
-        };
-        whole.insert(keyword.clone(), joined);
-    }
-    Value::Object(whole)
 }

@@ -104,6 +104,33 @@ pub fn matching(pattern: &str) -> Vec<String> {
     texts
 }
 
+/// Whether a pattern matches whole texts, and so few that all of them are drawn.
+#[must_use]
+pub fn is_finite(pattern: &str) -> bool {
+    use regex_syntax::hir::Look;
+    let pattern = jsonschema_regex::to_rust_regex(pattern);
+    let Some(parsed) = pattern.ok().and_then(|pattern| regex_syntax::parse(&pattern).ok()) else {
+        return false;
+    };
+    let told = parsed.properties();
+    told.maximum_len().is_some()
+        && told.look_set_prefix().contains(Look::Start)
+        && told.look_set_suffix().contains(Look::End)
+}
+
+/// Texts that a pattern may be about without matching them, as one that excludes them does: what
+/// stands in it, by itself and within others.
+#[must_use]
+pub fn named_in(pattern: &str) -> Vec<String> {
+    const SYNTAX: &str = "^$()|?*+{}[]!=";
+    let plain = pattern.replace("(?:", "(").replace('\\', "");
+    let runs = plain.split(|sign| SYNTAX.contains(sign));
+    let runs = runs.flat_map(|run| [run.to_owned(), run.chars().take(1).collect()]);
+    let mut runs: Vec<String> = runs.filter(|run| !run.is_empty()).collect();
+    runs.dedup();
+    runs.iter().flat_map(|run| [run.clone(), format!("{run}x"), format!("x{run}")]).collect()
+}
+
 /// The expression with a hundred of all of which there may be any number.
 fn long(hir: Hir) -> Hir {
     const MANY: u32 = 100;
@@ -175,6 +202,15 @@ mod tests {
             assert!(found.len() >= some, "{schema}: {found:?}");
             let validator = jsonschema::draft7::new(&schema).unwrap();
             assert!(found.iter().all(|text| validator.is_valid(text)));
+        }
+        let is_finite = super::is_finite;
+        assert!(is_finite("^(US|EU)$") && is_finite("^US$|^EU$") && is_finite("^[a-c]{2}$"));
+        assert!(
+            !is_finite("US") && !is_finite("^a+$") && !is_finite("^a") && !is_finite("^(?!a)b$")
+        );
+        for (pattern, named) in [("^(?!gs://).*", "gs://x"), ("^$|^[^/]", "/x"), ("a\\.b$", "xa.b")]
+        {
+            assert!(named_in(pattern).iter().any(|text| text == named), "{pattern}");
         }
         let Value::Object(never) = json!({"minLength": 3, "maxLength": 2}) else { panic!() };
         assert!(texts(&never).is_empty());

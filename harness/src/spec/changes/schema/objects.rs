@@ -13,14 +13,17 @@ impl Changes {
         };
         let (had, has) = (properties(old), properties(new));
         // What each variant has is there, too, whichever is chosen.
-        let variants = new.get("oneOf").and_then(Value::as_array);
-        let in_variants = |name: &String| {
-            let has_it = |variant: &Value| variant["properties"].get(name).is_some();
-            variants.is_some_and(|all| !all.is_empty() && all.iter().all(has_it))
-        };
-        let is_gone = |name: &&String| !has.contains_key(*name) && !in_variants(name);
+        let [in_old, in_new] = [old, new].map(|schema| {
+            move |name: &str| {
+                let own = variants(schema).iter().filter_map(|one| one["properties"].get(name));
+                let own: Vec<&Value> = own.collect();
+                if own.len() == variants(schema).len() { own } else { Vec::new() }
+            }
+        });
+        let is_gone = |name: &&String| !has.contains_key(*name) && in_new(name).is_empty();
         let gone: Vec<_> = had.keys().filter(is_gone).collect();
-        let mut added: Vec<_> = has.keys().filter(|name| !had.contains_key(*name)).collect();
+        let is_added = |name: &&String| !had.contains_key(*name) && in_old(name).is_empty();
+        let mut added: Vec<_> = has.keys().filter(is_added).collect();
         let here = under(at, "properties");
         for name in gone {
             let renamed = added.iter().position(|new| is_renamed(&had, name, &has, new));
@@ -33,7 +36,11 @@ impl Changes {
             };
             self.add(Breaking, kind, &under(&here, name), format!("{what}: {reason}"));
         }
-        let (needed, needs) = (required(old), required(new));
+        let (mut needed, needs) = (required(old), required(new));
+        let of_variants: Vec<_> = variants(old).iter().filter_map(Value::as_object).collect();
+        needed.extend(needs.iter().filter(|name| {
+            !of_variants.is_empty() && of_variants.iter().all(|one| required(one).contains(name))
+        }));
         for name in &added {
             if !needs.contains(&name.as_str()) {
                 let reason = format!("`{name}` can be entered, too");
@@ -59,6 +66,11 @@ impl Changes {
         for (name, schema) in &had {
             if let Some(now) = has.get(name) {
                 self.schema(schema, now, &under(&here, name));
+                continue;
+            }
+            for (nth, now) in in_new(name).into_iter().enumerate() {
+                let place = format!("{at}/oneOf/{nth}/properties");
+                self.schema(schema, now, &under(&place, name));
             }
         }
         self.others(old, new, at);
@@ -83,6 +95,10 @@ impl Changes {
             self.schema(old, new, &here);
         }
     }
+}
+
+fn variants(schema: &Map<String, Value>) -> &[Value] {
+    schema.get("oneOf").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 pub(super) fn required(schema: &Map<String, Value>) -> Vec<&str> {

@@ -24,9 +24,17 @@ impl Changes {
                 let here = under(at, keyword);
                 return self.by_values(&old, &new, &here, "variants-added", what);
             }
-            (Some((keyword, _)), None) => {
+            (Some((keyword, before)), None) => {
+                let here = under(at, keyword);
+                let kept = new.get("properties").and_then(Value::as_object);
+                let is_kept = |name: &String| kept.is_some_and(|kept| kept.contains_key(name));
+                if properties_of(before).all(|(name, _)| is_kept(name)) {
+                    let [old, new] = [old, new].map(|schema| Value::Object(schema.clone()));
+                    let what = "there is no choice any more";
+                    return self.by_values(&old, &new, &here, "variants-merged", what);
+                }
                 let reason = "there is no choice any more: what is stored of it is no longer read";
-                return self.add(Breaking, "variant-removed", &under(at, keyword), reason);
+                return self.add(Breaking, "variant-removed", &here, reason);
             }
         };
         let (keyword, new_variants) = now;
@@ -34,6 +42,7 @@ impl Changes {
         // What the whole requires each variant requires.
         let both = |name: &&str| required(old).contains(name) && required(new).contains(name);
         let anyway: Vec<&str> = required(old).into_iter().filter(both).collect();
+        let (whole_old, whole_new) = (old, new);
         let (old, new) = (without(before, &anyway), without(new_variants, &anyway));
         let mut left: Vec<usize> = (0..new.len()).collect();
         let mut lost = Vec::new();
@@ -41,18 +50,22 @@ impl Changes {
         let mut open: Vec<usize> = (0..old.len()).collect();
         // The same ones; then those with the same constants, or with one of them, as another property may
         // have become a constant, or no longer be one.
-        let alike: [&dyn Fn(usize, usize) -> bool; 3] = [
-            &|one, other| equal(&old[one], &new[other], Numbers::ByValue),
-            &|one, other| key(&old[one], one) == key(&new[other], other),
+        let alike: [&dyn Fn(usize, usize) -> usize; 3] = [
+            &|one, other| usize::from(equal(&old[one], &new[other], Numbers::ByValue)),
+            &|one, other| usize::from(key(&old[one], one) == key(&new[other], other)),
             &|one, other| {
                 let own = constants(&old[one]);
-                constants(&new[other]).iter().any(|constant| own.contains(constant))
+                constants(&new[other]).iter().filter(|constant| own.contains(constant)).count()
             },
         ];
-        for is_like in alike {
+        for likeness in alike {
             open.retain(|one| {
-                let found = left.iter().position(|other| is_like(*one, *other));
-                pairs.extend(found.map(|place| (*one, left.remove(place))));
+                let all = left.iter().enumerate().rev();
+                let found = all
+                    .map(|(place, other)| (likeness(*one, *other), place))
+                    .filter(|(likeness, _)| *likeness > 0)
+                    .max_by_key(|(likeness, _)| *likeness);
+                pairs.extend(found.map(|(_, place)| (*one, left.remove(place))));
                 found.is_none()
             });
         }
@@ -68,7 +81,9 @@ impl Changes {
         }
         pairs.sort_unstable();
         for (one, other) in pairs {
-            self.schema(&old[one], &new[other], &format!("{here}/{other}"));
+            let now = with_moved(&old[one], &new[other], whole_new);
+            let before = with_moved(&new[other], &old[one], whole_old);
+            self.schema(&before, &now, &format!("{here}/{other}"));
         }
         for nth in lost {
             let name = name(&old[nth], nth);
@@ -83,7 +98,7 @@ impl Changes {
 }
 
 /// The variants of a schema, with their keyword.
-fn variants_of(schema: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
+pub(super) fn variants_of(schema: &Map<String, Value>) -> Option<(&'static str, &Vec<Value>)> {
     let list = |keyword| Some((keyword, schema.get(keyword)?.as_array()?));
     list("oneOf").or_else(|| list("anyOf"))
 }
@@ -95,6 +110,30 @@ fn without(variants: &[Value], anyway: &[&str]) -> Vec<Value> {
         list.retain(|name| name.as_str().is_none_or(|name| !anyway.contains(&name)));
     }
     variants
+}
+
+/// The variant with those properties that the other one has, and that all variants have here.
+fn with_moved(other: &Value, variant: &Value, whole: &Map<String, Value>) -> Value {
+    let mut variant = variant.clone();
+    let everywhere = whole.get("properties").and_then(Value::as_object);
+    for (name, _) in properties_of(std::slice::from_ref(other)) {
+        if let Some(schema) = everywhere.and_then(|all| all.get(name))
+            && let Some(own) = variant.get_mut("properties").and_then(Value::as_object_mut)
+            && !own.contains_key(name)
+        {
+            own.insert(name.clone(), schema.clone());
+            let needed = variant.get_mut("required").and_then(Value::as_array_mut);
+            if let Some(needed) = needed.filter(|_| required(whole).contains(&name.as_str())) {
+                needed.push(name.clone().into());
+            }
+        }
+    }
+    variant
+}
+
+/// The properties of all of these.
+fn properties_of(variants: &[Value]) -> impl Iterator<Item = (&String, &Value)> {
+    variants.iter().filter_map(|one| one.get("properties")?.as_object()).flatten()
 }
 
 /// By what a variant is known in both specs.
@@ -117,7 +156,7 @@ fn name(variant: &Value, nth: usize) -> String {
 }
 
 fn constants(variant: &Value) -> Vec<(String, String)> {
-    let properties = variant.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let properties = properties_of(std::slice::from_ref(variant));
     let known = properties.filter_map(|(name, schema)| Some((name, constant(schema)?)));
     known.map(|(name, value)| (name.clone(), value.to_string())).collect()
 }
