@@ -198,9 +198,7 @@ impl Snapshots {
         what: What,
         connector: &Connector,
     ) -> Result<Option<Held>, SnapshotError> {
-        let held = self.pending(what)?;
-        held.iter().try_for_each(|held| held.is_of(connector, &self.pending_file(what)))?;
-        Ok(held)
+        Self::read_of(connector, &self.pending_file(what), what)
     }
 
     /// What was reviewed, of this connector.
@@ -209,8 +207,16 @@ impl Snapshots {
         what: What,
         connector: &Connector,
     ) -> Result<Option<Held>, SnapshotError> {
-        let held = self.reviewed(what)?;
-        held.iter().try_for_each(|held| held.is_of(connector, &self.file(what)))?;
+        Self::read_of(connector, &self.file(what), what)
+    }
+
+    fn read_of(
+        connector: &Connector,
+        file: &Path,
+        what: What,
+    ) -> Result<Option<Held>, SnapshotError> {
+        let held = Self::read(file, what)?;
+        held.iter().try_for_each(|held| held.is_of(connector, file))?;
         Ok(held)
     }
 

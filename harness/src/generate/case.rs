@@ -192,13 +192,6 @@ impl Event {
 }
 
 impl Case {
-    /// Whether it has records beyond number.
-    #[must_use]
-    pub fn has_many(&self) -> bool {
-        let mut events = self.syncs.iter().flat_map(|sync| &sync.events);
-        events.any(|event| matches!(event, Event::Many { .. }))
-    }
-
     /// Whether one of its syncs need not succeed.
     #[must_use]
     pub fn breaks(&self) -> bool {
