@@ -1,10 +1,14 @@
 //! The ledger of states: what was sent, what came back, and which belongs to which.
 
+mod echo;
+
 use std::collections::HashMap;
 use std::fmt::Write;
 
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
+
+pub use echo::{Difference, Kind};
 
 use crate::evidence::Launch;
 use crate::protocol::json::{self, Numbers};
@@ -36,6 +40,8 @@ pub struct CameState {
     pub state: State,
     /// The sent state that it is taken for.
     pub sent: Option<usize>,
+    /// What differs between the two; none where they cannot be compared.
+    pub differences: Option<Vec<Difference>>,
 }
 
 /// States, sent and come.
@@ -60,7 +66,10 @@ impl Ledger {
                     ledger.sent[sent].came.push(line);
                     matching.latest.insert(group(state), sent);
                 }
-                ledger.came.push(CameState { line, state: state.clone(), sent });
+                let differences = sent.and_then(|sent| {
+                    echo::differences(&ledger.sent[sent].state, state, &launch.streams)
+                });
+                ledger.came.push(CameState { line, state: state.clone(), sent, differences });
             }
         }
         ledger
@@ -162,8 +171,7 @@ fn loose_id(id: &str) -> String {
 
 /// A state's payload as a value, without what is matched or added elsewhere; `None` if it is
 /// nested too deep to be read.
-#[must_use]
-pub fn content(state: &State) -> Option<Value> {
+fn content(state: &State) -> Option<Value> {
     let mut value = json::read(state.whole.get())?;
     if let Value::Object(object) = &mut value {
         object.retain(|key, value| {

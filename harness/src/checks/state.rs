@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Check, Finding, Judge, Level, STATES_BACK, Verdict, WRITE};
 use crate::evidence::{Facts, Launch};
-use crate::ledger::SentState;
+use crate::ledger::{Kind, SentState};
 use crate::protocol::message::{Body, Descriptor, Kind as MessageKind, State, StateKind};
 
 /// The rows of this family.
@@ -228,10 +228,8 @@ fn null_blob_rejected(launch: &Launch, _: &Facts) -> Verdict {
     let ledger = launch.ledger();
     let changed = ledger.came.iter().filter_map(|came| {
         let sent = &ledger.sent[came.sent?].state;
-        let differs = super::state_echo::differences(sent, &came.state, &launch.streams)
-            .into_iter()
-            .flatten()
-            .any(|d| d.kind == super::state_echo::Kind::NullBlob);
+        let mut differences = came.differences.iter().flatten();
+        let differs = differences.any(|difference| difference.kind == Kind::NullBlob);
         differs.then(|| {
             let message = format!("{} came back with another blob than the empty one", name(sent));
             Finding::on_stdout(message, launch, came.line)
@@ -336,9 +334,8 @@ fn global_descriptor_rejected(launch: &Launch, _: &Facts) -> Verdict {
             continue;
         };
         judged = true;
-        let differences = super::state_echo::differences(sent, &came.state, &launch.streams);
-        for difference in differences.into_iter().flatten() {
-            if difference.kind == super::state_echo::Kind::ForeignStream {
+        for difference in came.differences.iter().flatten() {
+            if difference.kind == Kind::ForeignStream {
                 let message = format!("{}: {}", name(sent), difference.what);
                 findings.push(Finding::on_stdout(message, launch, came.line));
             }
