@@ -20,10 +20,13 @@ use crate::config::{Config, Durability};
 use crate::error::Failure;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use sha2::{Digest, Sha256};
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long to wait for another writer.
+/// How long to wait for another writer, and how long between two looks: most are done within a
+/// moment, and SQLite's own waits, of up to a tenth of a second, would take longer than their work.
 const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What the connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +48,17 @@ pub fn open(config: &Config, access: Access) -> Result<Connection, Failure> {
         Access::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&config.path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    let mut connection = Connection::open_with_flags(&config.path, flags)?;
+    connection.busy_handler(Some(waits))?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     admit(&connection, config)?;
     Ok(connection)
+}
+
+/// Waits for another writer, unless it has waited so often that its patience is at an end.
+fn waits(before: i32) -> bool {
+    thread::sleep(LOOK);
+    u128::try_from(before).is_ok_and(|before| before < PATIENCE.as_millis() / LOOK.as_millis())
 }
 
 /// Makes the database ready to be written to.
@@ -100,7 +109,7 @@ fn use_log(connection: &Connection) -> Result<(), Failure> {
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && Instant::now() < deadline =>
             {
-                std::thread::sleep(Duration::from_millis(10));
+                thread::sleep(LOOK);
             }
             other => return Ok(other?),
         }
