@@ -188,8 +188,8 @@ impl Kind {
         nth >= self.short().len()
     }
 
-    /// Whether its value of this number is long, and of characters of more than one byte: one of them
-    /// lies across wherever a reader cuts.
+    /// Whether its value of this number is long, and of characters of three bytes: of a reader's cuts
+    /// at every 64 KiB, of which it has three, two go through one of them, wherever it begins.
     #[must_use]
     pub fn is_wide(self, nth: usize) -> bool {
         self == Self::Text && nth == self.short().len() + 1
@@ -202,7 +202,7 @@ impl Kind {
         match (short.get(nth), nth - short.len().min(nth)) {
             (Some(value), _) => Cow::Borrowed(value),
             (None, 0) => Cow::Owned(format!("\"{}\"", "x".repeat(LONG))),
-            (None, 1) => Cow::Owned(format!("\"{}\"", "é".repeat(LONG / 2))),
+            (None, 1) => Cow::Owned(format!("\"{}\"", "日".repeat(LONG))),
             (None, _) => Cow::Owned(format!("\"{}\"", "y".repeat(LONGER))),
         }
     }
@@ -212,6 +212,16 @@ impl Kind {
 mod tests {
     use super::*;
     use crate::protocol::json;
+
+    #[test]
+    fn a_wide_text_is_cut_within_a_character_wherever_it_begins() {
+        let wide = (0..Kind::Text.count()).find(|nth| Kind::Text.is_wide(*nth)).unwrap();
+        let text = Kind::Text.value(wide);
+        for begin in 0..1 << 16 {
+            let mut cuts = (1..).map(|nth| (nth << 16) - begin).take_while(|at| *at < text.len());
+            assert!(cuts.any(|at| !text.is_char_boundary(at)), "{begin}");
+        }
+    }
 
     #[test]
     fn every_value_is_of_its_type() {

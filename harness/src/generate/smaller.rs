@@ -1,7 +1,8 @@
 //! Making a case smaller by its meaning: fewer syncs, streams, records and states, fields; then
 //! simpler values.
 
-use super::case::{Case, Ending, Event, Key, Mode, Row, Sync, states};
+use super::case::{Case, Ending, Event, Field, Key, Mode, Row, Sync, states};
+use super::kinds::Kind;
 
 /// The smallest case found that still fails, its streams in modes that are offered; `still_fails` runs
 /// one, and says no when its budget is used up.
@@ -9,7 +10,9 @@ pub fn smallest(case: Case, offered: &[Mode], still_fails: &mut dyn FnMut(&Case)
     let mut best = case;
     loop {
         let before = best.clone();
-        for pass in [fewer_syncs, fewer_streams, fewer_events, fewer_of_many, fewer_fields] {
+        for pass in
+            [fewer_syncs, fewer_streams, fewer_events, fewer_of_many, one_text, fewer_fields]
+        {
             pass(&mut best, still_fails);
         }
         simpler(&mut best, offered, still_fails);
@@ -113,6 +116,17 @@ fn fewer_of_many(best: &mut Case, still_fails: Fails) {
     }
 }
 
+/// Where much is left: what shows by where bytes lie, and moves with each that is left out, may show
+/// within one long text, wherever that lies.
+fn one_text(best: &mut Case, still_fails: Fails) {
+    const FEW: (usize, u64) = (2, 10);
+    if best.streams.len() > FEW.0 || best.messages() > FEW.1 {
+        let long = (0..Kind::Text.count()).filter(|nth| Kind::Text.is_long(*nth));
+        // The longest first.
+        long.rev().any(|nth| attempt(best, |case| case.become_one_text(nth), still_fails));
+    }
+}
+
 fn fewer_fields(best: &mut Case, still_fails: Fails) {
     for stream in 0..best.streams.len() {
         let mut at = best.streams[stream].fields.len();
@@ -203,6 +217,26 @@ impl Case {
         // The last one shows what is left.
         if let Some(last) = self.syncs.last_mut() {
             last.ending = Ending::Success;
+        }
+    }
+
+    /// Becomes one record with this text, in one sync of its first stream.
+    fn become_one_text(&mut self, value: usize) {
+        self.keep_streams(|stream| stream == 0);
+        self.syncs.truncate(1);
+        for stream in &mut self.streams {
+            stream.fields = vec![Field { name: "f0".into(), kind: Kind::Text, declared: true }];
+        }
+        for sync in &mut self.syncs {
+            sync.events = vec![Event::Row(Row {
+                stream: 0,
+                id: 1,
+                version: 1,
+                values: vec![value],
+                deleted: false,
+                reversed: false,
+            })];
+            sync.ending = Ending::Success;
         }
     }
 

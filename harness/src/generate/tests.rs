@@ -284,6 +284,38 @@ fn many_records_become_as_few_as_fail() {
 }
 
 #[test]
+fn what_shows_by_where_bytes_lie_shows_in_one_record() {
+    // A character of a stream's name is cut in two, here and there.
+    let is_cut = |case: &Case| {
+        let scenario = case.written("x").unwrap();
+        let mut begin = 0;
+        scenario.syncs.iter().flat_map(|sync| &sync.steps).any(|step| {
+            let Step::Message(sent) = step else { return false };
+            let text = &sent.line;
+            let end = begin + text.len();
+            let mut cuts = (begin..end).filter(|at| at % 1024 == 0);
+            let is_cut = cuts.any(|at| !text.is_char_boundary(at - begin));
+            begin = end;
+            is_cut
+        })
+    };
+    let is_long = |case: &Case| {
+        let long = |row: &Row| {
+            let fields = &case.streams[row.stream].fields;
+            row.values.iter().zip(fields).any(|(value, field)| field.kind.is_long(*value))
+        };
+        rows(case).any(long)
+    };
+    let mut seen = 0;
+    for case in cases(100).filter(|case| is_cut(case) && !is_long(case) && case.messages() > 10) {
+        let (small, _) = shrunk(case, is_cut);
+        assert!(is_cut(&small) && small.streams.len() <= 2 && small.messages() <= 10, "{small:?}");
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen}");
+}
+
+#[test]
 fn no_stream_comes_into_a_mode_that_is_not_offered() {
     for case in cases(100) {
         let before: Vec<Mode> = case.streams.iter().map(|stream| stream.mode).collect();
