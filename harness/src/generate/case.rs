@@ -239,49 +239,68 @@ impl Case {
             && self.syncs.last().is_some_and(succeeds)
     }
 
-    /// Both in one: the streams of the other after its own, what is sent by turns.
+    /// All in one: the streams of the first, then those of the next; what is sent by turns, so that the
+    /// longest has the last word.
     #[must_use]
-    pub fn with(mut self, other: &Self) -> Self {
-        let first = self.streams.len();
-        self.streams.extend(other.streams.iter().cloned());
-        for (ours, theirs) in self.syncs.iter_mut().zip(&other.syncs) {
-            ours.refreshed.extend(&theirs.refreshed);
-            let (mut before, mut after) = ours.split();
-            let (their_before, their_after) = theirs.clone().split();
-            let (own, others) = (states(&before), states(&their_before));
-            before = by_turns(before, their_before, first);
-            after = by_turns(after, their_after, first);
-            match (&mut ours.ending, theirs.ending) {
-                // At the same part of all states.
-                (Ending::KilledAtState(at), _) if own > 0 => {
-                    *at = u32::try_from((u64::from(*at) * (own + others)).div_ceil(own))
-                        .unwrap_or(*at);
-                }
-                // One without states is killed at a record, and the others decide.
-                (_, Ending::KilledAtState(at)) => {
-                    ours.ending = Ending::KilledAtState(at);
-                    before.append(&mut after);
-                }
-                (Ending::KilledBefore { at, .. }, _) => *at = before.len(),
-                _ => {}
+    pub fn together(cases: &[Self]) -> Self {
+        let streams = cases.iter().flat_map(|case| case.streams.iter().cloned()).collect();
+        let first = |nth: usize| cases[..nth].iter().map(|case| case.streams.len()).sum();
+        let syncs = cases.first().map_or(0, |case| case.syncs.len());
+        let sync = |nth: usize| {
+            let all: Vec<&Sync> = cases.iter().filter_map(|case| case.syncs.get(nth)).collect();
+            let parts = all.iter().enumerate().map(|(nth, sync)| sync.split(first(nth)));
+            let (before, after): (Vec<_>, Vec<_>) = parts.unzip();
+            let (mut events, mut after) = (by_turns(before), by_turns(after));
+            let ending = ending_of_all(&all, events.len());
+            events.append(&mut after);
+            Sync {
+                events,
+                refreshed: all.iter().flat_map(|sync| sync.refreshed.iter().copied()).collect(),
+                ending,
+                pace: all.first().and_then(|sync| sync.pace),
             }
-            ours.events = before;
-            ours.events.append(&mut after);
-        }
-        self
+        };
+        let global = cases.first().is_some_and(|case| case.global);
+        Self { streams, syncs: (0..syncs).map(sync).collect(), global }
     }
 }
 
+/// How syncs end that are one: killed at the same part of all states, where one is killed at a state;
+/// else as the first, and where it is killed before an event, that is the one of this number.
+fn ending_of_all(all: &[&Sync], before: usize) -> Ending {
+    let of_all: u64 = all.iter().map(|sync| states(&sync.events)).sum();
+    let at_state = all.iter().find_map(|sync| match (sync.ending, states(&sync.events)) {
+        // One without states is killed at a record, and the others decide.
+        (Ending::KilledAtState(at), own) if own > 0 => {
+            let of_all = (u64::from(at) * of_all).div_ceil(own);
+            Some(Ending::KilledAtState(u32::try_from(of_all).unwrap_or(at)))
+        }
+        _ => None,
+    });
+    let first = all.first().map_or(Ending::Success, |sync| sync.ending);
+    at_state.unwrap_or(match first {
+        Ending::KilledBefore { gated, .. } => Ending::KilledBefore { at: before, gated },
+        other => other,
+    })
+}
+
 impl Sync {
-    /// What is sent before it is killed, and what would be after.
-    fn split(&mut self) -> (Vec<Event>, Vec<Event>) {
-        let mut events = std::mem::take(&mut self.events);
-        let at = match self.ending {
-            Ending::KilledBefore { at, .. } => at.min(events.len()),
-            _ => events.len(),
+    /// What is sent before it is killed at an event; else all.
+    #[must_use]
+    pub fn before_kill(&self) -> &[Event] {
+        match self.ending {
+            Ending::KilledBefore { at, .. } => &self.events[..at.min(self.events.len())],
+            _ => &self.events,
+        }
+    }
+
+    /// What is sent before it is killed, and what would be after; its streams numbered from here.
+    fn split(&self, first: usize) -> (Vec<Event>, Vec<Event>) {
+        let (before, after) = self.events.split_at(self.before_kill().len());
+        let numbered = |events: &[Event]| -> Vec<Event> {
+            events.iter().map(|event| event.clone().moved(first)).collect()
         };
-        let after = events.split_off(at);
-        (events, after)
+        (numbered(before), numbered(after))
     }
 }
 
@@ -298,18 +317,14 @@ pub fn states(events: &[Event]) -> u64 {
     events.iter().map(count).sum()
 }
 
-/// What is sent of two cases, by turns; the streams of the second are numbered from here.
-fn by_turns(ours: Vec<Event>, theirs: Vec<Event>, first: usize) -> Vec<Event> {
-    let (mut ours, mut theirs) = (ours.into_iter(), theirs.into_iter());
+/// What is sent of several cases, by turns.
+fn by_turns(cases: Vec<Vec<Event>>) -> Vec<Event> {
+    let mut left: Vec<_> = cases.into_iter().map(Vec::into_iter).collect();
     let mut all = Vec::new();
-    loop {
-        let (our, their) = (ours.next(), theirs.next());
-        if our.is_none() && their.is_none() {
-            return all;
-        }
-        all.extend(our);
-        all.extend(their.map(|event| event.moved(first)));
+    while left.iter().any(|events| events.len() > 0) {
+        all.extend(left.iter_mut().filter_map(Iterator::next));
     }
+    all
 }
 
 impl Event {

@@ -1,7 +1,7 @@
 //! Making a case smaller by its meaning: fewer syncs, streams, records and states, fields; then
 //! simpler values.
 
-use super::case::{Case, Ending, Event, Field, Key, Mode, Row, Sync, states};
+use super::case::{Case, Ending, Event, Field, Key, Mode, Row, Stream, Sync, states};
 use super::kinds::Kind;
 
 /// The smallest case found that still fails, its streams in modes that are offered; `still_fails` runs
@@ -10,9 +10,17 @@ pub fn smallest(case: Case, offered: &[Mode], still_fails: &mut dyn FnMut(&Case)
     let mut best = case;
     loop {
         let before = best.clone();
-        for pass in
-            [fewer_syncs, fewer_streams, fewer_events, fewer_of_many, one_text, fewer_fields]
-        {
+        let passes = [
+            fewer_syncs,
+            fewer_streams,
+            streams_in_one,
+            fewer_events,
+            less_mixed,
+            fewer_of_many,
+            one_text,
+            fewer_fields,
+        ];
+        for pass in passes {
             pass(&mut best, still_fails);
         }
         simpler(&mut best, offered, still_fails);
@@ -81,6 +89,46 @@ fn fewer_streams(best: &mut Case, still_fails: Fails) {
         }
         size /= 2;
     }
+}
+
+/// Has one stream have what another has: of three, one may only be there so that something else is
+/// sent, too.
+fn streams_in_one(best: &mut Case, still_fails: Fails) {
+    const FEW: usize = 4;
+    let mut from = best.streams.len();
+    while from > 0 && best.streams.len() <= FEW {
+        from -= 1;
+        let into = (0..best.streams.len()).rev().filter(|into| best.can_take(*into, from));
+        for into in into.collect::<Vec<_>>() {
+            if attempt(best, |case| case.take_in(into, from), still_fails) {
+                break;
+            }
+        }
+    }
+}
+
+/// Has what is sent of a stream follow what was sent of it before.
+fn less_mixed(best: &mut Case, still_fails: Fails) {
+    for sync in 0..best.syncs.len() {
+        for at in 0..best.syncs[sync].events.len() {
+            let events = &best.syncs[sync].events;
+            let stream = events[at].stream();
+            let next = (at + 1..events.len()).find(|next| events[*next].stream() == stream);
+            if let Some(next) = next.filter(|next| *next > at + 1) {
+                let together = |case: &mut Case| case.syncs[sync].events[at..next].rotate_left(1);
+                let mut changed = best.clone();
+                together(&mut changed);
+                if switches(&changed.syncs[sync]) < switches(&best.syncs[sync]) {
+                    attempt(best, together, still_fails);
+                }
+            }
+        }
+    }
+}
+
+/// How often another stream is sent of than just before.
+fn switches(sync: &Sync) -> usize {
+    sync.events.windows(2).filter(|two| two[0].stream() != two[1].stream()).count()
 }
 
 /// Leaves out the second half of what is sent, then the first, then quarters, down to one at a time.
@@ -220,6 +268,36 @@ impl Case {
         }
     }
 
+    /// Whether what one stream has can be another's. Which of two records with the same key counts is
+    /// not settled after a deletion, and no two recipes of many records go into one stream.
+    fn can_take(&self, into: usize, from: usize) -> bool {
+        let has_many = |stream: usize| {
+            let mut events = self.syncs.iter().flat_map(|sync| &sync.events);
+            events.any(|event| matches!(event, Event::Many { stream: of, .. } if *of == stream))
+        };
+        let Stream { mode, key, .. } = &self.streams[into];
+        into != from
+            && *mode != Mode::DedupDeletes
+            && (!has_many(from) || *key == Key::Id && !has_many(into))
+    }
+
+    /// Has one stream have what another has, with its own fields.
+    fn take_in(&mut self, into: usize, from: usize) {
+        let values = vec![0; self.streams[into].fields.len()];
+        for event in self.syncs.iter_mut().flat_map(|sync| &mut sync.events) {
+            match event {
+                Event::Row(row) if row.stream == from => {
+                    *row = Row { stream: into, values: values.clone(), deleted: false, ..*row };
+                }
+                Event::Many { stream, .. } | Event::State { stream } if *stream == from => {
+                    *stream = into;
+                }
+                _ => {}
+            }
+        }
+        self.keep_streams(|stream| stream != from);
+    }
+
     /// Becomes one record with this text, in one sync of its first stream.
     fn become_one_text(&mut self, value: usize) {
         self.keep_streams(|stream| stream == 0);
@@ -317,3 +395,6 @@ impl Sync {
         self.events.retain(|_| flags.next().unwrap_or(true));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,11 +53,13 @@ pub fn batch(offer: &Offer, seed: u64, nth: u64, size: usize) -> Vec<Case> {
 
 /// So many cases that can be one launch each sync; what is rare and matters is in every few of them.
 pub fn cases(offer: Offer, nth: u64, size: usize) -> impl Strategy<Value = Vec<Case>> {
-    let numbers = (vec(ANY, 16), vec(vec(ANY, NUMBERS), size));
+    let numbers = (vec(ANY, 24), vec(vec(ANY, NUMBERS), size));
     numbers.prop_map(move |(frame, cases)| {
         let frame = Frame::read(&offer, nth, &mut Numbers::of(frame));
         let read = |(nth, numbers)| frame.case(&offer, nth, &mut Numbers::of(numbers));
-        cases.into_iter().enumerate().map(read).collect()
+        let mut cases: Vec<Case> = cases.into_iter().enumerate().map(read).collect();
+        cases.chunks_mut(FEW).for_each(|together| frame.enlarge(together));
+        cases
     })
 }
 
@@ -85,11 +87,16 @@ impl Numbers {
     }
 }
 
+/// Cases that travel in a launch that is killed: it is killed at one place.
+pub const FEW: usize = 10;
+
 /// What all cases of a launch have in common.
 struct Frame {
     global: bool,
     endings: Vec<End>,
     paces: Vec<Option<Pace>>,
+    /// Whether the last record before a kill is large.
+    large: Vec<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -150,8 +157,6 @@ const MANY: [u32; 14] =
 const WIDE: u32 = 120;
 /// Records of one sync that are written out, at most.
 const ROWS: usize = 12;
-/// As many as few have.
-const MANY_ROWS: usize = 5;
 
 impl Frame {
     /// Of five launches two are broken: by turns at a state and at a record first. An end without
@@ -187,7 +192,8 @@ impl Frame {
             is_slow.then(|| numbers.one_of(&PACES).copied()).flatten()
         });
         let paces = paces.collect();
-        Self { global, endings, paces }
+        let large = endings.iter().map(|_| numbers.percent(80)).collect();
+        Self { global, endings, paces, large }
     }
 
     fn case(&self, offer: &Offer, nth: usize, numbers: &mut Numbers) -> Case {
@@ -200,7 +206,7 @@ impl Frame {
             .map(|of_case| stream(offer, &modes, &format!("{nth}_{of_case}"), numbers))
             .collect();
         for stream in streams.iter_mut().filter(|_| breaks) {
-            if stream.fields.iter().all(|field| field.kind != Kind::Text) && numbers.percent(70) {
+            if stream.fields.iter().all(|field| field.kind != Kind::Text) && numbers.percent(95) {
                 let name = "large".to_owned();
                 stream.fields.push(Field { name, kind: Kind::Text, declared: true });
             }
@@ -223,13 +229,38 @@ impl Frame {
             });
             let refreshed = refreshed.collect();
             goes_on = *end != End::Success;
-            // What waits in a buffer, because it is large, is lost by a kill.
-            let is_killed = matches!(end, End::KilledBefore | End::KilledAtState);
-            let events = sender.events(self.global, is_killed, numbers);
+            let events = sender.events(self.global, numbers);
             Sync { ending: ending(*end, &events, numbers), events, refreshed, pace: *pace }
         });
         let syncs = syncs.collect();
         Case { streams, syncs, global: self.global }
+    }
+}
+
+impl Frame {
+    /// Has the last record before a kill hold the longest text: what waits in a buffer, because it is
+    /// large, is lost by it. Of cases that travel together, it is in the one that goes on longest. One
+    /// that is sent again stays as it is.
+    fn enlarge(&self, cases: &mut [Case]) {
+        let is_row = |event: &Event| matches!(event, Event::Row(_));
+        for (nth, _) in self.large.iter().enumerate().filter(|(_, large)| **large) {
+            let last = |case: &Case| case.syncs[nth].before_kill().iter().rposition(is_row);
+            let longest = cases.iter_mut().max_by_key(|case| last(case));
+            let Some(case) = longest.filter(|case| case.syncs[nth].ending.kills()) else {
+                continue;
+            };
+            let Some(last) = last(case).map(|at| case.syncs[nth].events[at].clone()) else {
+                continue;
+            };
+            let events = case.syncs.iter_mut().flat_map(|sync| &mut sync.events);
+            let mut same = events.filter(|event| **event == last);
+            if let (Some(Event::Row(row)), None) = (same.next(), same.next())
+                && let fields = &case.streams[row.stream].fields
+                && let Some(text) = fields.iter().position(|field| field.kind == Kind::Text)
+            {
+                row.values[text] = Kind::Text.count() - 1;
+            }
+        }
     }
 }
 
@@ -255,15 +286,19 @@ fn stream(offer: &Offer, modes: &[Mode], tail: &str, numbers: &mut Numbers) -> S
         key: [Key::Id, Key::Id, Key::Id, Key::Text, Key::Nested][numbers.below(5)],
         fields,
         wide: if numbers.percent(4) { WIDE } else { 0 },
-        // One digit more is to come.
-        generation: if numbers.percent(20) { 9 } else { 1 },
+        // One digit more is to come, of an overwrite after its first sync.
+        generation: match (numbers.percent(20), mode) {
+            (true, Mode::Overwrite) => 8,
+            (true, _) => 9,
+            (false, _) => 1,
+        },
     }
 }
 
 fn ending(end: End, events: &[Event], numbers: &mut Numbers) -> Ending {
     let states = usize::try_from(states(events)).unwrap_or(0);
     let before = |numbers: &mut Numbers| {
-        let back = if numbers.percent(40) { numbers.below(events.len() + 1) } else { 0 };
+        let back = if numbers.percent(25) { numbers.below(events.len() + 1) } else { 0 };
         Ending::KilledBefore { at: events.len() - back, gated: numbers.percent(70) }
     };
     match end {
@@ -273,7 +308,7 @@ fn ending(end: End, events: &[Event], numbers: &mut Numbers) -> Ending {
         End::KilledAtState if states == 0 => before(numbers),
         // The last one stands for all that was sent, and for what waits to be written longest.
         End::KilledAtState => {
-            let nth = if numbers.percent(50) { states } else { 1 + numbers.below(states) };
+            let nth = if numbers.percent(60) { states } else { 1 + numbers.below(states) };
             Ending::KilledAtState(u32::try_from(nth).unwrap_or(1))
         }
     }
@@ -295,14 +330,13 @@ impl<'a> Sender<'a> {
         Self { streams, next: 0, sent: Vec::new(), deleted: HashMap::new(), has_many }
     }
 
-    /// What is sent in one sync; whether its end may be large.
-    fn events(&mut self, global: bool, large: bool, numbers: &mut Numbers) -> Vec<Event> {
-        let rows = [1, 2, 3, MANY_ROWS, ROWS, 0][numbers.below(6)];
+    /// What is sent in one sync.
+    fn events(&mut self, global: bool, numbers: &mut Numbers) -> Vec<Event> {
+        let rows = [1, 2, 3, 5, ROWS, 0][numbers.below(6)];
         // How often a state follows, of a hundred records; and whether one comes at the end.
         let states = [10, 30, 100, 0][numbers.below(4)];
         let at_end = !numbers.percent(15);
         let mut events = Vec::new();
-        let before = self.sent.len();
         for _ in 0..rows {
             let stream = numbers.below(self.streams.len());
             events.push(Event::Row(self.row(stream, numbers)));
@@ -310,10 +344,6 @@ impl<'a> Sender<'a> {
                 let count = if numbers.percent(10) { 3 } else { 1 };
                 events.extend((0..count).map(|_| Event::State { stream }));
             }
-        }
-        // Of cases that travel together, the one with the most records has the last one.
-        if large && rows >= MANY_ROWS && numbers.percent(95) {
-            self.enlarge_last(&mut events, before, numbers);
         }
         if numbers.percent(3) {
             let stream = numbers.below(self.streams.len());
@@ -336,22 +366,6 @@ impl<'a> Sender<'a> {
             events.extend((0..streams).map(|stream| Event::State { stream }));
         }
         events
-    }
-
-    /// Has the last record hold a long text, where it has a text at all, and is sent once: of those
-    /// that were sent, it is not among so many first ones.
-    fn enlarge_last(&mut self, events: &mut [Event], before: usize, numbers: &mut Numbers) {
-        let is_row = |event: &&Event| matches!(event, Event::Row(_));
-        let Some(last) = events.iter().rfind(is_row).cloned() else { return };
-        let mut same = events.iter_mut().filter(|event| **event == last);
-        let (Some(Event::Row(row)), None) = (same.next(), same.next()) else { return };
-        let fields = &self.streams[row.stream].fields;
-        let text = fields.iter().position(|field| field.kind == Kind::Text);
-        let sent = self.sent[before..].iter_mut().find(|sent| *sent == row);
-        if let (Some(text), Some(sent)) = (text, sent) {
-            row.values[text] = Kind::Text.count() - if numbers.percent(85) { 1 } else { 2 };
-            sent.clone_from(row);
-        }
     }
 
     fn row(&mut self, stream: usize, numbers: &mut Numbers) -> Row {

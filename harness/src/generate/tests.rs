@@ -2,13 +2,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::case::{Case, Ending, Event, Mode, Row};
 use super::coverage::Coverage;
-use super::smaller::smallest;
-use super::strategy::{Offer, batch};
+use super::strategy::{FEW, Offer, batch};
 use crate::model;
 use crate::protocol::json;
 use crate::protocol::message::Descriptor;
 use crate::scenario::names::Names;
 use crate::scenario::{Scenario, Sent, SentBody, Step, pack};
+
+/// All modes.
+pub(super) const MODES: [Mode; 4] =
+    [Mode::Append, Mode::Overwrite, Mode::Dedup, Mode::DedupDeletes];
 
 fn offer() -> Offer {
     let modes = MODES.to_vec();
@@ -16,12 +19,12 @@ fn offer() -> Offer {
 }
 
 /// Cases of so many launches.
-fn cases(launches: u64) -> impl Iterator<Item = Case> {
+pub(super) fn cases(launches: u64) -> impl Iterator<Item = Case> {
     let offer = offer();
     (0..launches).flat_map(move |nth| batch(&offer, 7, nth, 10))
 }
 
-fn rows(case: &Case) -> impl Iterator<Item = &Row> {
+pub(super) fn rows(case: &Case) -> impl Iterator<Item = &Row> {
     let events = case.syncs.iter().flat_map(|sync| &sync.events);
     events.filter_map(|event| match event {
         Event::Row(row) => Some(row),
@@ -192,7 +195,7 @@ fn cases_of_a_launch_are_one_and_come_apart_again() {
     for nth in 0..100 {
         let all = batch(&offer(), 5, nth, 4);
         assert!(all.iter().all(|case| go_together(case, &all[0])));
-        let joined = all[1..].iter().fold(all[0].clone(), Case::with);
+        let joined = Case::together(&all);
         let mut first = 0;
         for case in &all {
             let streams = first..first + case.streams.len();
@@ -218,112 +221,21 @@ fn cases_of_a_launch_are_one_and_come_apart_again() {
     }
 }
 
-/// All modes.
-const MODES: [Mode; 4] = [Mode::Append, Mode::Overwrite, Mode::Dedup, Mode::DedupDeletes];
-
-/// What is left of a case where this makes it fail, and how often it was run.
-fn shrunk(case: Case, fails: impl Fn(&Case) -> bool) -> (Case, usize) {
-    let mut runs = 0;
-    let small = smallest(case, &MODES, &mut |case: &Case| {
-        runs += 1;
-        fails(case)
-    });
-    (small, runs)
-}
-
 #[test]
-fn a_case_becomes_as_small_as_what_fails() {
-    let odd = |row: &Row| row.values.contains(&2);
-    // Two of one stream, in one sync.
-    let fails = |case: &Case| {
-        let of = |sync: &super::case::Sync, stream: usize| {
-            let rows = sync.events.iter().filter(|event| match event {
-                Event::Row(row) => row.stream == stream && odd(row),
-                _ => false,
+fn the_last_record_before_a_kill_is_often_the_longest() {
+    let (mut kills, mut long) = (0, 0);
+    for nth in 0..300 {
+        let case = Case::together(&batch(&offer(), 5, nth, FEW));
+        for sync in case.syncs.iter().filter(|sync| sync.ending.kills()) {
+            let last = sync.before_kill().iter().rev().find_map(|event| match event {
+                Event::Row(row) => Some(row),
+                _ => None,
             });
-            rows.count()
-        };
-        case.syncs.iter().any(|sync| (0..case.streams.len()).any(|stream| of(sync, stream) > 1))
-    };
-    let mut seen = 0;
-    for case in cases(100).filter(|case| fails(case)) {
-        let (small, runs) = shrunk(case, fails);
-        assert!(fails(&small));
-        assert_eq!(
-            (small.syncs.len(), small.streams.len(), small.events()),
-            (1, 1, 2),
-            "{small:#?}"
-        );
-        let [stream] = &small.streams[..] else { panic!("{small:#?}") };
-        // Each may have its odd value in a field of its own.
-        assert!((1..=2).contains(&stream.fields.len()) && stream.mode == Mode::Append);
-        assert_eq!((small.syncs[0].ending, small.breaks()), (Ending::Success, false));
-        assert!(runs < 200, "{runs}");
-        seen += 1;
+            kills += 1;
+            long += usize::from(last.is_some_and(|row| case.is_long(row)));
+        }
     }
-    assert!(seen > 20, "{seen}");
-}
-
-#[test]
-fn many_records_become_as_few_as_fail() {
-    let count = |case: &Case| -> u32 {
-        let events = case.syncs.iter().flat_map(|sync| &sync.events);
-        let many =
-            events.map(|event| if let Event::Many { count, .. } = event { *count } else { 0 });
-        many.sum()
-    };
-    let fails = |case: &Case| count(case) >= 1000;
-    let case = cases(300).find(|case| fails(case)).unwrap();
-    let (small, _) = shrunk(case, fails);
-    assert_eq!((count(&small), small.events()), (1000, 1));
-    // What is killed stays killed where that makes it fail, and where it is moves along.
-    let killed = |case: &Case| case.syncs.iter().any(|sync| sync.ending.kills());
-    let case = cases(300).find(|case| killed(case)).unwrap();
-    let (small, _) = shrunk(case, killed);
-    assert_eq!((small.events(), small.syncs.len()), (0, 2));
-}
-
-#[test]
-fn what_shows_by_where_bytes_lie_shows_in_one_record() {
-    // A character of a stream's name is cut in two, here and there.
-    let is_cut = |case: &Case| {
-        let scenario = case.written("x").unwrap();
-        let mut begin = 0;
-        scenario.syncs.iter().flat_map(|sync| &sync.steps).any(|step| {
-            let Step::Message(sent) = step else { return false };
-            let text = &sent.line;
-            let end = begin + text.len();
-            let mut cuts = (begin..end).filter(|at| at % 1024 == 0);
-            let is_cut = cuts.any(|at| !text.is_char_boundary(at - begin));
-            begin = end;
-            is_cut
-        })
-    };
-    let is_long = |case: &Case| {
-        let long = |row: &Row| {
-            let fields = &case.streams[row.stream].fields;
-            row.values.iter().zip(fields).any(|(value, field)| field.kind.is_long(*value))
-        };
-        rows(case).any(long)
-    };
-    let mut seen = 0;
-    for case in cases(100).filter(|case| is_cut(case) && !is_long(case) && case.messages() > 10) {
-        let (small, _) = shrunk(case, is_cut);
-        assert!(is_cut(&small) && small.streams.len() <= 2 && small.messages() <= 10, "{small:?}");
-        seen += 1;
-    }
-    assert!(seen > 5, "{seen}");
-}
-
-#[test]
-fn no_stream_comes_into_a_mode_that_is_not_offered() {
-    for case in cases(100) {
-        let before: Vec<Mode> = case.streams.iter().map(|stream| stream.mode).collect();
-        smallest(case, &[Mode::Overwrite], &mut |case: &Case| {
-            assert!(case.streams.iter().all(|stream| before.contains(&stream.mode)));
-            true
-        });
-    }
+    assert!(2 * long > kills && long < kills * 4 / 5, "{long} of {kills}");
 }
 
 #[test]
@@ -340,20 +252,6 @@ fn a_case_that_rests_on_generations_needs_them() {
         seen[usize::from(needs)] += 1;
     }
     assert!(seen.iter().all(|seen| *seen > 20), "{seen:?}");
-}
-
-#[test]
-fn what_is_made_smaller_is_legal_and_so_is_what_is_drawn() {
-    for (nth, case) in cases(300).enumerate() {
-        assert!(case.is_legal(), "{case:?}");
-        // Every other candidate fails, so that the next ones are made of it.
-        let mut tried = nth;
-        smallest(case, &MODES, &mut |case: &Case| {
-            assert!(case.is_legal(), "{case:?}");
-            tried += 1;
-            tried % 2 == 0
-        });
-    }
 }
 
 #[test]

@@ -17,17 +17,15 @@ use crate::evidence::{Evidence, Facts, Launch, Purpose};
 use crate::generate::GENERATED;
 use crate::generate::case::{Case, Ending, Mode};
 use crate::generate::coverage::Coverage;
-use crate::generate::strategy::{Offer, batch};
+use crate::generate::strategy::{FEW, Offer, batch};
 use crate::judging::{self, Judged, Places};
 use crate::protocol::catalog::SyncMode;
 use crate::scenario::capability::Capability;
 use crate::scenario::{Scenario, pack};
 use crate::subject::{INTERRUPTED, LaunchError};
 
-/// Cases that travel in one launch.
+/// Cases that travel in one launch; fewer where it is broken off.
 const TOGETHER: usize = 20;
-/// Those that do where it is broken off.
-const FEW: usize = 7;
 /// Launches of many whose evidence is kept until what failed in them has failed again.
 const KEPT: usize = 5;
 
@@ -287,7 +285,7 @@ impl Generator<'_> {
         id: &str,
         into: &mut Vec<Ran>,
     ) -> Result<(), LaunchError> {
-        let case = joined(&cases);
+        let case = Case::together(&cases);
         let (evidence, verdicts) = self.run_case(&case, id)?;
         let run = case.syncs.iter().take(evidence.launches.len());
         let endings = run.map(|sync| sync.ending).collect();
@@ -388,14 +386,4 @@ pub fn written(case: &Case, id: &str) -> Result<Scenario, LaunchError> {
 
 fn failed(id: &str, error: impl Display) -> LaunchError {
     LaunchError::Failed(format!("{id} cannot be sent: {error}"))
-}
-
-/// All cases as one.
-pub fn joined(cases: &[Case]) -> Case {
-    let mut all = cases.iter();
-    let first = all.next().cloned();
-    first.map_or_else(
-        || Case { streams: Vec::new(), syncs: Vec::new(), global: false },
-        |first| all.fold(first, Case::with),
-    )
 }

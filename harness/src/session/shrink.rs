@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use serde_json::value::RawValue;
 
-use super::generated::{CLAIMED, Failed, Found, Generator, Verdicts, joined, written};
+use super::generated::{CLAIMED, Failed, Found, Generator, Verdicts, written};
 use super::trouble;
 use crate::checks::{self, Level};
 use crate::event::{Generated, Row, Small, Told, Trouble};
@@ -178,7 +178,7 @@ impl<'g> Shrinker<'g> {
 
     /// The smallest case found that fails a check.
     fn made_small(&mut self, failed: &Failed, check: &str) -> Case {
-        let Some(row) = failed.checks.get(check) else { return joined(&failed.cases) };
+        let Some(row) = failed.checks.get(check) else { return Case::together(&failed.cases) };
         let modes = self.modes.clone();
         let mut fails = |case: &Case| self.fails(case, row);
         // First those whose streams were told of.
@@ -329,15 +329,15 @@ fn save(scenario: &Scenario, check: &str, folder: &Path) -> io::Result<()> {
 fn halved(mut cases: Vec<Case>, still_fails: &mut dyn FnMut(&Case) -> bool) -> Case {
     while cases.len() > 1 {
         let second = cases.split_off(cases.len() / 2);
-        if still_fails(&joined(&second)) {
+        if still_fails(&Case::together(&second)) {
             cases = second;
-        } else if !still_fails(&joined(&cases)) {
+        } else if !still_fails(&Case::together(&cases)) {
             // Only both together fail.
             cases.extend(second);
             break;
         }
     }
-    joined(&cases)
+    Case::together(&cases)
 }
 
 #[cfg(test)]
