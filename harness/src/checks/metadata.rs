@@ -164,17 +164,13 @@ fn each_row<'a>(
         return Some(Verdict::not_read_back());
     }
     let origins = origins(scene);
-    // Rows of a recipe have no lines that could tell what they came with.
-    let steps = scene.launches().iter().flat_map(|launch| &launch.steps);
-    let of_recipes: HashSet<&Descriptor> = steps
-        .filter_map(|step| if let Step::Bulk(bulk) = step { Some(&bulk.stream) } else { None })
-        .collect();
     let (mut rows, mut with_columns) = (0, 0);
-    for landed in scene.landed().filter(|landed| !of_recipes.contains(&landed.stream)) {
+    for landed in scene.landed() {
         let Ok(of_stream) = &landed.rows else { continue };
         let read = of_stream.for_each(|row| {
             let Some(Value::Object(row)) = json::read(row) else { return };
             let id = id_of(&Value::Object(row.clone()));
+            // Rows of a recipe have ids of their own, and no lines that could tell what they came with.
             let Some(origins) = origins.get(&(&landed.stream, id)) else { return };
             rows += 1;
             with_columns += u64::from(columns.iter().any(|column| row.contains_key(*column)));

@@ -247,8 +247,8 @@ impl Case {
         let first = |nth: usize| cases[..nth].iter().map(|case| case.streams.len()).sum();
         let syncs = cases.first().map_or(0, |case| case.syncs.len());
         let sync = |nth: usize| {
-            let all: Vec<&Sync> = cases.iter().filter_map(|case| case.syncs.get(nth)).collect();
-            let parts = all.iter().enumerate().map(|(nth, sync)| sync.split(first(nth)));
+            let all: Vec<&Sync> = cases.iter().map(|case| &case.syncs[nth]).collect();
+            let parts = all.iter().enumerate().map(|(of, sync)| sync.split(first(of)));
             let (before, after): (Vec<_>, Vec<_>) = parts.unzip();
             let (mut events, mut after) = (by_turns(before), by_turns(after));
             let ending = ending_of_all(&all, events.len());

@@ -188,8 +188,8 @@ impl Kind {
         nth >= self.short().len()
     }
 
-    /// Whether its value of this number is long, and of characters of three bytes: of a reader's cuts
-    /// at every 64 KiB, of which it has three, two go through one of them, wherever it begins.
+    /// Whether its value of this number is long, and of characters of three bytes: of three cuts that a
+    /// reader makes after 64 KiB each, two go through a character, wherever it begins.
     #[must_use]
     pub fn is_wide(self, nth: usize) -> bool {
         self == Self::Text && nth == self.short().len() + 1

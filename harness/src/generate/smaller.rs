@@ -8,6 +8,19 @@ use super::kinds::Kind;
 /// one, and says no when its budget is used up.
 pub fn smallest(case: Case, offered: &[Mode], still_fails: &mut dyn FnMut(&Case) -> bool) -> Case {
     let mut best = case;
+    let mut refused: Vec<Case> = Vec::new();
+    // What did not fail is not asked again, but where it is broken off: that has a second chance.
+    let still_fails: Fails = &mut |case: &Case| {
+        let chances = if case.breaks() { 2 } else { 1 };
+        if refused.iter().filter(|one| *one == case).count() >= chances {
+            return false;
+        }
+        let fails = still_fails(case);
+        if !fails {
+            refused.push(case.clone());
+        }
+        fails
+    };
     loop {
         let before = best.clone();
         let passes = [
@@ -165,13 +178,12 @@ fn fewer_of_many(best: &mut Case, still_fails: Fails) {
 }
 
 /// Where much is left: what shows by where bytes lie, and moves with each that is left out, may show
-/// within one long text, wherever that lies.
+/// within one long text of wide characters, wherever that lies.
 fn one_text(best: &mut Case, still_fails: Fails) {
     const FEW: (usize, u64) = (2, 10);
     if best.streams.len() > FEW.0 || best.messages() > FEW.1 {
-        let long = (0..Kind::Text.count()).filter(|nth| Kind::Text.is_long(*nth));
-        // The longest first.
-        long.rev().any(|nth| attempt(best, |case| case.become_one_text(nth), still_fails));
+        let wide = (0..Kind::Text.count()).find(|nth| Kind::Text.is_wide(*nth)).unwrap_or(0);
+        attempt(best, |case| case.become_one_text(wide), still_fails);
     }
 }
 

@@ -46,14 +46,16 @@ pub fn batch(offer: &Offer, seed: u64, nth: u64, size: usize) -> Vec<Case> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
-    cases(offer.clone(), nth, size)
-        .new_tree(&mut runner)
-        .map_or_else(|_| Vec::new(), |tree| tree.current())
+    // As many whatever is wanted, so that fewer are the first of them.
+    let drawn = cases(offer.clone(), nth, TOGETHER.max(size)).new_tree(&mut runner);
+    let mut cases = drawn.map_or_else(|_| Vec::new(), |tree| tree.current());
+    cases.truncate(size);
+    cases
 }
 
 /// So many cases that can be one launch each sync; what is rare and matters is in every few of them.
 pub fn cases(offer: Offer, nth: u64, size: usize) -> impl Strategy<Value = Vec<Case>> {
-    let numbers = (vec(ANY, 24), vec(vec(ANY, NUMBERS), size));
+    let numbers = (vec(ANY, 32), vec(vec(ANY, NUMBERS), size));
     numbers.prop_map(move |(frame, cases)| {
         let frame = Frame::read(&offer, nth, &mut Numbers::of(frame));
         let read = |(nth, numbers)| frame.case(&offer, nth, &mut Numbers::of(numbers));
@@ -87,7 +89,9 @@ impl Numbers {
     }
 }
 
-/// Cases that travel in a launch that is killed: it is killed at one place.
+/// Cases that travel in one launch.
+pub const TOGETHER: usize = 20;
+/// Those that do where it is killed: it is killed at one place.
 pub const FEW: usize = 10;
 
 /// What all cases of a launch have in common.
@@ -95,8 +99,8 @@ struct Frame {
     global: bool,
     endings: Vec<End>,
     paces: Vec<Option<Pace>>,
-    /// Whether the last record before a kill is large.
-    large: Vec<bool>,
+    /// The long text that the last record before a kill has, if it has one.
+    large: Vec<Option<usize>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -192,7 +196,12 @@ impl Frame {
             is_slow.then(|| numbers.one_of(&PACES).copied()).flatten()
         });
         let paces = paces.collect();
-        let large = endings.iter().map(|_| numbers.percent(80)).collect();
+        let longest = Kind::Text.count() - 1;
+        let long = |numbers: &mut Numbers| {
+            // The one of wide characters is the next.
+            if numbers.percent(85) { longest } else { longest - 1 }
+        };
+        let large = endings.iter().map(|_| numbers.percent(80).then(|| long(numbers))).collect();
         Self { global, endings, paces, large }
     }
 
@@ -238,12 +247,13 @@ impl Frame {
 }
 
 impl Frame {
-    /// Has the last record before a kill hold the longest text: what waits in a buffer, because it is
+    /// Has the last record before a kill hold a long text: what waits in a buffer, because it is
     /// large, is lost by it. Of cases that travel together, it is in the one that goes on longest. One
     /// that is sent again stays as it is.
     fn enlarge(&self, cases: &mut [Case]) {
         let is_row = |event: &Event| matches!(event, Event::Row(_));
-        for (nth, _) in self.large.iter().enumerate().filter(|(_, large)| **large) {
+        let large = self.large.iter().enumerate();
+        for (nth, value) in large.filter_map(|(nth, value)| Some((nth, (*value)?))) {
             let last = |case: &Case| case.syncs[nth].before_kill().iter().rposition(is_row);
             let longest = cases.iter_mut().max_by_key(|case| last(case));
             let Some(case) = longest.filter(|case| case.syncs[nth].ending.kills()) else {
@@ -258,7 +268,7 @@ impl Frame {
                 && let fields = &case.streams[row.stream].fields
                 && let Some(text) = fields.iter().position(|field| field.kind == Kind::Text)
             {
-                row.values[text] = Kind::Text.count() - 1;
+                row.values[text] = value;
             }
         }
     }

@@ -17,15 +17,13 @@ use crate::evidence::{Evidence, Facts, Launch, Purpose};
 use crate::generate::GENERATED;
 use crate::generate::case::{Case, Ending, Mode};
 use crate::generate::coverage::Coverage;
-use crate::generate::strategy::{FEW, Offer, batch};
+use crate::generate::strategy::{FEW, Offer, TOGETHER, batch};
 use crate::judging::{self, Judged, Places};
 use crate::protocol::catalog::SyncMode;
 use crate::scenario::capability::Capability;
 use crate::scenario::{Scenario, pack};
 use crate::subject::{INTERRUPTED, LaunchError};
 
-/// Cases that travel in one launch; fewer where it is broken off.
-const TOGETHER: usize = 20;
 /// Launches of many whose evidence is kept until what failed in them has failed again.
 const KEPT: usize = 5;
 
@@ -250,7 +248,7 @@ impl Generator<'_> {
                 // A launch that is killed is killed at one place.
                 let size = if cases.iter().any(Case::breaks) { FEW } else { TOGETHER };
                 for (part, cases) in cases.chunks(size).enumerate() {
-                    let id = format!("{GENERATED}-{nth}{}", ["", "a", "b", "c", "d"][part % 5]);
+                    let id = format!("{GENERATED}-{nth}{}", ["", "a"][part % 2]);
                     let mut ran = Vec::new();
                     let ended = self.run_cases(cases.to_vec(), &id, &mut ran);
                     let Ok(mut seen) = seen.lock() else { return };

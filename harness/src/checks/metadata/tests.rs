@@ -1,4 +1,6 @@
 use crate::evidence::Launch;
+use crate::scenario::Step;
+use crate::scenario::bulk::Bulk;
 use crate::testing::{
     assert_verdict, cases, read_back_facts, record_of, scene_verdict, with_catalog, with_facts,
     write,
@@ -28,6 +30,32 @@ fn row(id: u32, raw_id: &str, at: &str) -> String {
     format!(
         r#"{{"id":{id},"_airbyte_raw_id":"{raw_id}","_airbyte_extracted_at":{at},"_airbyte_generation_id":7,"_airbyte_meta":{{"sync_id":1,"changes":[]}}}}"#
     )
+}
+
+#[test]
+fn a_row_beside_those_of_a_recipe_has_its_metadata() {
+    let beside = |at: &str| {
+        let of_recipe = row(1_000_000_000, "y", "1767225600000");
+        let mut launch = sync(Some(7), &[&emitted(1, 5)], &[&row(1, "x", at), &of_recipe]);
+        let stream = launch.streams.streams[0].descriptor();
+        launch.steps.push(Step::Bulk(Bulk {
+            before: 0,
+            stream,
+            records: 1,
+            state_every: 0,
+            first_state_id: None,
+            line: 219,
+            state_line: 0,
+            skip: 0,
+        }));
+        launch
+    };
+    let told = "fail: _airbyte_extracted_at is 6, and the record was emitted at 5";
+    with_facts(
+        "metadata-columns",
+        &read_back_facts(&[]),
+        [("pass", beside("5")), (told, beside("6"))],
+    );
 }
 
 #[test]
