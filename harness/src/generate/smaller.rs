@@ -161,7 +161,23 @@ fn fewer_events(best: &mut Case, still_fails: Fails) {
 fn fewer_of_many(best: &mut Case, still_fails: Fails) {
     let places: Vec<(usize, usize)> = places(best, |event| matches!(event, Event::Many { .. }));
     for (sync, at) in places {
-        let Event::Many { count: most, .. } = best.syncs[sync].events[at] else { continue };
+        let Event::Many { stream, count: most, .. } = best.syncs[sync].events[at] else { continue };
+        // One record and a state may do. Nothing that was sent before is newer.
+        let one = Row {
+            stream,
+            id: 1,
+            version: best.newest() + 1,
+            values: vec![0; best.streams[stream].fields.len()],
+            deleted: false,
+            reversed: false,
+        };
+        let few = |case: &mut Case| {
+            case.syncs[sync].replace(at, [Event::Row(one), Event::State { stream }]);
+        };
+        if attempt(best, few, still_fails) {
+            // The places of others have moved.
+            return;
+        }
         let set = |case: &mut Case, new: u32| {
             if let Event::Many { count, .. } = &mut case.syncs[sync].events[at] {
                 *count = new;
@@ -209,6 +225,14 @@ fn simpler(best: &mut Case, offered: &[Mode], still_fails: Fails) {
         attempt(best, |case| case.syncs[nth].pace = None, still_fails);
         attempt(best, |case| case.syncs[nth].refreshed.fill(false), still_fails);
     }
+    // All at once, where there are many; then one by one what is not all the same.
+    let plain = |case: &mut Case| {
+        for (nth, stream) in case.streams.iter_mut().enumerate() {
+            (stream.namespace, stream.name) = (None, format!("s{nth}"));
+            (stream.key, stream.generation) = (Key::Id, 1);
+        }
+    };
+    attempt(best, plain, still_fails);
     for nth in 0..best.streams.len() {
         attempt(best, |case| case.streams[nth].namespace = None, still_fails);
         attempt(best, |case| case.streams[nth].name = format!("s{nth}"), still_fails);
@@ -270,6 +294,14 @@ impl Case {
             records.sum::<u64>() + states(&sync.events)
         };
         self.syncs.iter().map(of_sync).sum()
+    }
+
+    /// The greatest cursor of its records.
+    fn newest(&self) -> u32 {
+        let events = self.syncs.iter().flat_map(|sync| &sync.events);
+        let versions =
+            events.map(|event| if let Event::Row(row) = event { row.version } else { 0 });
+        versions.max().unwrap_or(0)
     }
 
     fn drop_sync(&mut self, at: usize) {
@@ -397,6 +429,16 @@ impl Case {
 }
 
 impl Sync {
+    /// Sends other things in place of one; where it is killed moves along.
+    fn replace<const N: usize>(&mut self, at: usize, events: [Event; N]) {
+        if let Ending::KilledBefore { at: kill, .. } = &mut self.ending
+            && *kill > at
+        {
+            *kill += N - 1;
+        }
+        self.events.splice(at..=at, events);
+    }
+
     /// Keeps some of what is sent; where it is killed moves along.
     fn retain(&mut self, keep: impl FnMut(&Event) -> bool) {
         let flags: Vec<bool> = self.events.iter().map(keep).collect();

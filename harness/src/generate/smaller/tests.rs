@@ -66,6 +66,32 @@ fn many_records_become_as_few_as_fail() {
 }
 
 #[test]
+fn a_recipe_whose_number_does_not_matter_becomes_a_record() {
+    // A record, and a state of its stream.
+    let fails = |case: &Case| {
+        case.syncs.iter().any(|sync| {
+            let records = sync.events.iter().any(|event| !matches!(event, Event::State { .. }));
+            records && states(&sync.events) > 0
+        })
+    };
+    let mut seen = 0;
+    let recipe =
+        |event: &Event| matches!(event, Event::Many { state_every, .. } if *state_every > 0);
+    for mut case in cases(300) {
+        for sync in &mut case.syncs {
+            sync.retain(recipe);
+        }
+        case.settle();
+        if case.events() > 0 && case.is_legal() && fails(&case) {
+            let (small, _) = shrunk(case, fails);
+            assert_eq!((small.syncs.len(), small.messages()), (1, 2), "{small:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 2, "{seen}");
+}
+
+#[test]
 fn what_shows_by_where_bytes_lie_shows_in_one_record() {
     // A character of a stream's name is cut in two, here and there.
     let is_cut = |case: &Case| {
