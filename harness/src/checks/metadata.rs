@@ -1,8 +1,9 @@
 //! What is special about some rows: their names, their types, their metadata.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::scene::{id_of, works};
 use super::{Check, Finding, Judge, Level, Scene, VALUES, Verdict, WRITE};
@@ -10,7 +11,8 @@ use crate::compare::{Kind, fields};
 use crate::evidence::Facts;
 use crate::protocol::json::{self, Numbers};
 use crate::protocol::message::Descriptor;
-use crate::scenario::{SentBody, Step};
+use crate::scenario::bulk::EMITTED_AT;
+use crate::scenario::{Sent, SentBody, Step};
 
 /// The rows of this family.
 pub const CHECKS: &[Check] = &[
@@ -113,29 +115,62 @@ struct Origin {
     line: String,
 }
 
-type Key<'a> = (&'a Descriptor, String);
+/// What was sent of a stream.
+#[derive(Default)]
+struct Origins {
+    /// Of records that were written out, by `id`.
+    written: HashMap<String, Vec<Origin>>,
+    /// Of those of recipes, by the range of their ids.
+    recipes: Vec<(Range<u64>, Origin)>,
+}
 
-/// What was sent, by stream and `id`.
-fn origins<'a>(scene: &Scene<'a>) -> HashMap<Key<'a>, Vec<Origin>> {
-    let mut origins: HashMap<_, Vec<_>> = HashMap::new();
+impl Origins {
+    /// What a row may come from; nothing, where it was not sent.
+    fn of(&self, row: &Value) -> Vec<&Origin> {
+        let id = row["id"].as_u64();
+        let of_recipes =
+            self.recipes.iter().filter(|(ids, _)| id.is_some_and(|id| ids.contains(&id)));
+        let written = self.written.get(&id_of(row)).into_iter().flatten();
+        written.chain(of_recipes.map(|(_, origin)| origin)).collect()
+    }
+}
+
+/// What was sent, by stream.
+fn origins<'a>(scene: &Scene<'a>) -> HashMap<&'a Descriptor, Origins> {
+    let mut origins: HashMap<_, Origins> = HashMap::new();
+    let mut of = |stream: &'a Descriptor, add: &dyn Fn(&mut Origins)| {
+        if scene.member.streams.contains(stream) {
+            add(origins.entry(stream).or_default());
+        }
+    };
     for launch in scene.launches() {
+        let generation = |stream| launch.streams.find(stream).and_then(|one| one.generation_id);
         for step in &launch.steps {
-            let Step::Message(sent) = step else { continue };
-            let SentBody::Record(record) = &sent.body else { continue };
-            if !scene.member.streams.contains(&record.stream) {
-                continue;
+            match step {
+                Step::Message(Sent { line, body: SentBody::Record(record) }) => {
+                    of(&record.stream, &|origins| {
+                        let row = json::read(record.data.get()).unwrap_or_default();
+                        let whole = json::read(line).unwrap_or_default();
+                        let changes = whole["record"]["meta"]["changes"].as_array().cloned();
+                        origins.written.entry(id_of(&row)).or_default().push(Origin {
+                            emitted_at: record.emitted_at,
+                            generation: generation(&record.stream),
+                            changes: changes.unwrap_or_default(),
+                            line: line.clone(),
+                        });
+                    });
+                }
+                Step::Bulk(bulk) => of(&bulk.stream, &|origins| {
+                    let origin = Origin {
+                        emitted_at: EMITTED_AT,
+                        generation: generation(&bulk.stream),
+                        changes: Vec::new(),
+                        line: String::new(),
+                    };
+                    origins.recipes.push((bulk.ids(), origin));
+                }),
+                _ => {}
             }
-            let row = json::read(record.data.get()).unwrap_or_default();
-            let whole = json::read(&sent.line).unwrap_or_default();
-            let changes = whole["record"]["meta"]["changes"].as_array().cloned();
-            let configured = launch.streams.find(&record.stream);
-            let origin = Origin {
-                emitted_at: record.emitted_at,
-                generation: configured.and_then(|configured| configured.generation_id),
-                changes: changes.unwrap_or_default(),
-                line: sent.line.clone(),
-            };
-            origins.entry((&record.stream, id_of(&row))).or_default().push(origin);
         }
     }
     origins
@@ -152,7 +187,7 @@ fn each_row<'a>(
     scene: &Scene<'a>,
     facts: &Facts,
     columns: &[&str],
-    mut each: impl FnMut(&'a Descriptor, &Map<String, Value>, &[Origin]),
+    mut each: impl FnMut(&'a Descriptor, &Value, &[&Origin]),
 ) -> Option<Verdict> {
     if let Some(failed) = scene.failed_sync() {
         return Some(match failed {
@@ -166,15 +201,18 @@ fn each_row<'a>(
     let origins = origins(scene);
     let (mut rows, mut with_columns) = (0, 0);
     for landed in scene.landed() {
-        let Ok(of_stream) = &landed.rows else { continue };
-        let read = of_stream.for_each(|row| {
-            let Some(Value::Object(row)) = json::read(row) else { return };
-            let id = id_of(&Value::Object(row.clone()));
-            // Rows of a recipe have ids of their own, and no lines that could tell what they came with.
-            let Some(origins) = origins.get(&(&landed.stream, id)) else { return };
+        let (Ok(of_rows), Some(of_stream)) = (&landed.rows, origins.get(&landed.stream)) else {
+            continue;
+        };
+        let read = of_rows.for_each(|row| {
+            let Some(row) = json::read(row).filter(Value::is_object) else { return };
+            let origins = of_stream.of(&row);
+            if origins.is_empty() {
+                return;
+            }
             rows += 1;
-            with_columns += u64::from(columns.iter().any(|column| row.contains_key(*column)));
-            each(&landed.stream, &row, origins);
+            with_columns += u64::from(columns.iter().any(|column| row.get(column).is_some()));
+            each(&landed.stream, &row, &origins);
         });
         if let Err(error) = read {
             return Some(Verdict::inconclusive(format!("read-back of {}: {error}", landed.stream)));
@@ -196,7 +234,7 @@ fn metadata_columns(scene: &Scene, facts: &Facts) -> Verdict {
     let mut ids = HashSet::new();
     let doubt = each_row(scene, facts, COLUMNS, |stream, row, origins| {
         let mut say = |what: String| {
-            let shown = super::shown(Value::Object(row.clone()).to_string().as_bytes());
+            let shown = super::shown(row.to_string().as_bytes());
             findings.push(Finding::new(format!("{stream}: {what}"), shown));
         };
         match row.get("_airbyte_raw_id").and_then(Value::as_str) {
@@ -218,7 +256,7 @@ fn metadata_columns(scene: &Scene, facts: &Facts) -> Verdict {
             say("_airbyte_meta is no object with a list of changes".to_owned());
         }
         let landed = row.get("_airbyte_generation_id").unwrap_or(&Value::Null);
-        let is_its = |origin: &Origin| {
+        let is_its = |origin: &&Origin| {
             let is = |one| json::equal(landed, &Value::from(one), Numbers::ByValue);
             origin.generation.is_none_or(is)
         };
@@ -264,7 +302,7 @@ fn meta_changes_lost(scene: &Scene, facts: &Facts) -> Verdict {
     let mut findings = Vec::new();
     let mut seen = false;
     let doubt = each_row(scene, facts, &["_airbyte_meta"], |stream, row, origins| {
-        let landed = fields::changes(row);
+        let landed = fields::changes(row.get("_airbyte_meta"));
         let kept = |change: &Value| {
             let same = |other: &&Value| {
                 ["field", "change", "reason"].iter().all(|key| change[*key] == other[*key])

@@ -58,12 +58,12 @@ pub fn same_enough(sent: &str, landed: &str, schema: &Value, declared: &Declared
 /// What the row's metadata tell of its fields: `NULLED`, `TRUNCATED`, or no word; nothing where they
 /// are not printed.
 fn told(landed: &Map<String, Value>) -> Option<HashMap<String, String>> {
-    landed.get("_airbyte_meta")?;
+    let meta = landed.get("_airbyte_meta")?;
     let of = |change: &Value| {
         let word = change["change"].as_str().unwrap_or_default().to_owned();
         Some((change["field"].as_str()?.to_owned(), word))
     };
-    Some(changes(landed).iter().filter_map(of).collect())
+    Some(changes(Some(meta)).iter().filter_map(of).collect())
 }
 
 /// Whether a landed row tells of changes to its fields.
@@ -71,7 +71,7 @@ fn told(landed: &Map<String, Value>) -> Option<HashMap<String, String>> {
 pub fn tells_of_changes(landed: &str) -> bool {
     // Most rows are not taken apart for it.
     landed.contains("change")
-        && matches!(json::read(landed), Some(Value::Object(row)) if !changes(&row).is_empty())
+        && matches!(json::read(landed), Some(Value::Object(row)) if !changes(row.get("_airbyte_meta")).is_empty())
 }
 
 /// What a landed row tells of itself, as it was read back: its `_airbyte_meta`.
@@ -104,8 +104,8 @@ fn is_told(
 
 /// The changes in a landed row's `_airbyte_meta`, which may be an object or its text.
 #[must_use]
-pub fn changes(landed: &Map<String, Value>) -> Vec<Value> {
-    let meta = match landed.get("_airbyte_meta") {
+pub fn changes(meta: Option<&Value>) -> Vec<Value> {
+    let meta = match meta {
         Some(Value::String(text)) => json::read(text).unwrap_or(Value::Null),
         Some(meta) => meta.clone(),
         None => Value::Null,

@@ -10,7 +10,7 @@ use crate::protocol::message::Descriptor;
 use crate::scenario::Pace;
 
 /// A generated scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Case {
     /// Its streams.
     pub streams: Vec<Stream>,
@@ -21,7 +21,7 @@ pub struct Case {
 }
 
 /// A stream of a case. Its records have a key, a `version`, and these fields.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stream {
     /// Its name.
     pub name: String,
@@ -93,7 +93,7 @@ impl Mode {
 }
 
 /// A field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Field {
     /// Its name.
     pub name: String,
@@ -104,7 +104,7 @@ pub struct Field {
 }
 
 /// One `write` of a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sync {
     /// What is sent, in order.
     pub events: Vec<Event>,
@@ -117,7 +117,7 @@ pub struct Sync {
 }
 
 /// One thing that is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Event {
     /// A record.
     Row(Row),
@@ -138,7 +138,7 @@ pub enum Event {
 }
 
 /// A record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Row {
     /// Its stream.
     pub stream: usize,

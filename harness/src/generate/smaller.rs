@@ -1,6 +1,10 @@
 //! Making a case smaller by its meaning: fewer syncs, streams, records and states, fields; then
 //! simpler values.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::iter;
+
 use super::case::{Case, Ending, Event, Field, Key, Mode, Row, Stream, Sync, states};
 use super::kinds::Kind;
 
@@ -8,22 +12,22 @@ use super::kinds::Kind;
 /// one, and says no when its budget is used up.
 pub fn smallest(case: Case, offered: &[Mode], still_fails: &mut dyn FnMut(&Case) -> bool) -> Case {
     let mut best = case;
-    let mut refused: Vec<Case> = Vec::new();
-    // What did not fail is not asked again, but where it is broken off: that has a second chance.
+    // What did not fail is not asked again; but where time plays a part, it has a second chance.
+    let (hasher, mut refused) = (RandomState::new(), HashMap::<u64, u32>::new());
     let still_fails: Fails = &mut |case: &Case| {
-        let chances = if case.breaks() { 2 } else { 1 };
-        if refused.iter().filter(|one| *one == case).count() >= chances {
+        let is_timed = case.breaks() || case.syncs.iter().any(|sync| sync.pace.is_some());
+        let asked = refused.entry(hasher.hash_one(case)).or_default();
+        if *asked > u32::from(is_timed) {
             return false;
         }
         let fails = still_fails(case);
-        if !fails {
-            refused.push(case.clone());
-        }
+        *asked += u32::from(!fails);
         fails
     };
     loop {
         let before = best.clone();
         let passes = [
+            steadier,
             fewer_syncs,
             fewer_streams,
             streams_in_one,
@@ -57,6 +61,21 @@ fn attempt(best: &mut Case, change: impl FnOnce(&mut Case), still_fails: Fails) 
     is_smaller
 }
 
+/// Changes what is in all of these places at once, or else in those where it still fails.
+fn all_or_each<P: Copy>(
+    best: &mut Case,
+    places: &[P],
+    change: impl Fn(&mut Case, P),
+    still_fails: Fails,
+) {
+    let all = |case: &mut Case| places.iter().for_each(|place| change(case, *place));
+    if !attempt(best, all, still_fails) && places.len() > 1 {
+        for place in places {
+            attempt(best, |case| change(case, *place), still_fails);
+        }
+    }
+}
+
 /// Makes a number as small as still fails, by halves: it is known to fail with the most.
 fn fewest(best: &mut Case, mut most: u32, set: impl Fn(&mut Case, u32), still_fails: Fails) {
     let mut least = 0;
@@ -67,6 +86,22 @@ fn fewest(best: &mut Case, mut most: u32, set: impl Fn(&mut Case, u32), still_fa
         } else {
             least = middle + 1;
         }
+    }
+}
+
+/// Has it be killed once all is quiet: what was done when a state came, or after a line, is chance.
+fn steadier(best: &mut Case, still_fails: Fails) {
+    for nth in 0..best.syncs.len() {
+        let Sync { ending, events, .. } = &best.syncs[nth];
+        let at = match ending {
+            Ending::KilledAtState(state) => (0..=events.len())
+                .find(|at| states(&events[..*at]) >= u64::from(*state))
+                .unwrap_or(events.len()),
+            Ending::KilledBefore { at, .. } => *at,
+            _ => continue,
+        };
+        let quiet = Ending::KilledBefore { at, gated: true };
+        attempt(best, |case| case.syncs[nth].ending = quiet, still_fails);
     }
 }
 
@@ -159,47 +194,44 @@ fn fewer_events(best: &mut Case, still_fails: Fails) {
 }
 
 fn fewer_of_many(best: &mut Case, still_fails: Fails) {
-    let places: Vec<(usize, usize)> = places(best, |event| matches!(event, Event::Many { .. }));
-    for (sync, at) in places {
-        let Event::Many { stream, count: most, .. } = best.syncs[sync].events[at] else { continue };
-        // One record and a state may do. Nothing that was sent before is newer.
-        let one = Row {
-            stream,
-            id: 1,
-            version: best.newest() + 1,
-            values: vec![0; best.streams[stream].fields.len()],
-            deleted: false,
-            reversed: false,
+    // The last first: the places of those before it stay.
+    for (sync, at) in places(best, |event| matches!(event, Event::Many { .. })).into_iter().rev() {
+        let recipe = |case: &Case| match case.syncs[sync].events[at] {
+            Event::Many { count, state_every, .. } => (count, state_every),
+            _ => (0, 0),
         };
-        let few = |case: &mut Case| {
-            case.syncs[sync].replace(at, [Event::Row(one), Event::State { stream }]);
+        let set = |case: &mut Case, new: u32, every: u32| {
+            if let Event::Many { count, state_every, .. } = &mut case.syncs[sync].events[at] {
+                (*count, *state_every) = (new, every.min(new));
+            }
         };
-        if attempt(best, few, still_fails) {
-            // The places of others have moved.
-            return;
+        let (most, every) = recipe(best);
+        let every = if every > most { 0 } else { every };
+        // A record and a state may do.
+        if !attempt(best, |case| set(case, 1, every), still_fails) {
+            fewest(best, most, |case, new| set(case, new, every), still_fails);
+            attempt(best, |case| set(case, recipe(case).0, 0), still_fails);
+            // As many states, with fewer records each.
+            let (count, every) = recipe(best);
+            let (states, rest) = (count.checked_div(every), count.checked_rem(every));
+            let (states, rest) = (states.unwrap_or(0), rest.unwrap_or(0));
+            fewest(best, every, |case, new| set(case, states * new + rest, new), still_fails);
         }
-        let set = |case: &mut Case, new: u32| {
-            if let Event::Many { count, .. } = &mut case.syncs[sync].events[at] {
-                *count = new;
-            }
-        };
-        fewest(best, most, set, still_fails);
-        let without_states = |case: &mut Case| {
-            if let Event::Many { state_every, .. } = &mut case.syncs[sync].events[at] {
-                *state_every = 0;
-            }
-        };
-        attempt(best, without_states, still_fails);
+        if recipe(best).0 <= WRITTEN {
+            attempt(best, |case| case.write_out(sync, at), still_fails);
+        }
     }
 }
+
+/// Records of a recipe that are written out one by one, at most.
+const WRITTEN: u32 = 8;
 
 /// Where much is left: what shows by where bytes lie, and moves with each that is left out, may show
 /// within one long text of wide characters, wherever that lies.
 fn one_text(best: &mut Case, still_fails: Fails) {
     const FEW: (usize, u64) = (2, 10);
     if best.streams.len() > FEW.0 || best.messages() > FEW.1 {
-        let wide = (0..Kind::Text.count()).find(|nth| Kind::Text.is_wide(*nth)).unwrap_or(0);
-        attempt(best, |case| case.become_one_text(wide), still_fails);
+        attempt(best, Case::become_one_text, still_fails);
     }
 }
 
@@ -225,27 +257,28 @@ fn simpler(best: &mut Case, offered: &[Mode], still_fails: Fails) {
         attempt(best, |case| case.syncs[nth].pace = None, still_fails);
         attempt(best, |case| case.syncs[nth].refreshed.fill(false), still_fails);
     }
-    // All at once, where there are many; then one by one what is not all the same.
-    let plain = |case: &mut Case| {
-        for (nth, stream) in case.streams.iter_mut().enumerate() {
-            (stream.namespace, stream.name) = (None, format!("s{nth}"));
-            (stream.key, stream.generation) = (Key::Id, 1);
-        }
-    };
-    attempt(best, plain, still_fails);
-    for nth in 0..best.streams.len() {
-        attempt(best, |case| case.streams[nth].namespace = None, still_fails);
-        attempt(best, |case| case.streams[nth].name = format!("s{nth}"), still_fails);
-        let simple = [Mode::Append, Mode::Dedup].into_iter();
-        for mode in simple.filter(|mode| offered.contains(mode)) {
-            attempt(best, |case| case.set_mode(nth, mode), still_fails);
-        }
-        attempt(best, |case| case.streams[nth].key = Key::Id, still_fails);
-        attempt(best, |case| case.streams[nth].generation = 1, still_fails);
-        for at in 0..best.streams[nth].fields.len() {
-            attempt(best, |case| case.streams[nth].fields[at].declared = true, still_fails);
-            attempt(best, |case| case.streams[nth].fields[at].name = format!("f{at}"), still_fails);
-        }
+    let streams: Vec<usize> = (0..best.streams.len()).collect();
+    let plain: [fn(&mut Stream, usize); 4] = [
+        |stream, _| stream.namespace = None,
+        |stream, nth| stream.name = format!("s{nth}"),
+        |stream, _| stream.key = Key::Id,
+        |stream, _| stream.generation = 1,
+    ];
+    for change in plain {
+        all_or_each(best, &streams, |case, nth| change(&mut case.streams[nth], nth), still_fails);
+    }
+    for mode in [Mode::Append, Mode::Dedup].into_iter().filter(|mode| offered.contains(mode)) {
+        all_or_each(best, &streams, |case, nth| case.set_mode(nth, mode), still_fails);
+    }
+    let fields = |nth: usize| (0..best.streams[nth].fields.len()).map(move |at| (nth, at));
+    let fields: Vec<(usize, usize)> = streams.iter().flat_map(|nth| fields(*nth)).collect();
+    let plain: [fn(&mut Field, usize); 2] =
+        [|field, _| field.declared = true, |field, at| field.name = format!("f{at}")];
+    for change in plain {
+        let change = |case: &mut Case, (nth, at): (usize, usize)| {
+            change(&mut case.streams[nth].fields[at], at);
+        };
+        all_or_each(best, &fields, change, still_fails);
     }
     for (sync, at) in places(best, |event| matches!(event, Event::Row(_))) {
         let Event::Row(row) = best.syncs[sync].events[at].clone() else { continue };
@@ -296,12 +329,22 @@ impl Case {
         self.syncs.iter().map(of_sync).sum()
     }
 
-    /// The greatest cursor of its records.
-    fn newest(&self) -> u32 {
-        let events = self.syncs.iter().flat_map(|sync| &sync.events);
-        let versions =
-            events.map(|event| if let Event::Row(row) = event { row.version } else { 0 });
-        versions.max().unwrap_or(0)
+    /// Writes a recipe out: its records have keys that no other has, and so are of the cursor of none.
+    fn write_out(&mut self, sync: usize, at: usize) {
+        let Event::Many { stream, count, state_every } = self.syncs[sync].events[at] else {
+            return;
+        };
+        let ids = self.syncs.iter().flat_map(|sync| &sync.events);
+        let ids = ids.map(|event| if let Event::Row(row) = event { row.id } else { 0 });
+        let first = 1 + ids.max().unwrap_or(0);
+        let values = vec![0; self.streams[stream].fields.len()];
+        let events = (1..=count).flat_map(|nth| {
+            let (id, values) = (first + nth - 1, values.clone());
+            let row = Row { stream, id, version: nth, values, deleted: false, reversed: false };
+            let is_state = nth.checked_rem(state_every) == Some(0);
+            iter::once(Event::Row(row)).chain(is_state.then_some(Event::State { stream }))
+        });
+        self.syncs[sync].replace(at, events.collect());
     }
 
     fn drop_sync(&mut self, at: usize) {
@@ -342,8 +385,8 @@ impl Case {
         self.keep_streams(|stream| stream != from);
     }
 
-    /// Becomes one record with this text, in one sync of its first stream.
-    fn become_one_text(&mut self, value: usize) {
+    /// Becomes one record with a long text, in one sync of its first stream.
+    fn become_one_text(&mut self) {
         self.keep_streams(|stream| stream == 0);
         self.syncs.truncate(1);
         for stream in &mut self.streams {
@@ -354,7 +397,7 @@ impl Case {
                 stream: 0,
                 id: 1,
                 version: 1,
-                values: vec![value],
+                values: vec![Kind::wide_text()],
                 deleted: false,
                 reversed: false,
             })];
@@ -430,11 +473,11 @@ impl Case {
 
 impl Sync {
     /// Sends other things in place of one; where it is killed moves along.
-    fn replace<const N: usize>(&mut self, at: usize, events: [Event; N]) {
+    fn replace(&mut self, at: usize, events: Vec<Event>) {
         if let Ending::KilledBefore { at: kill, .. } = &mut self.ending
             && *kill > at
         {
-            *kill += N - 1;
+            *kill = *kill - 1 + events.len();
         }
         self.events.splice(at..=at, events);
     }

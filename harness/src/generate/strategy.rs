@@ -37,7 +37,7 @@ impl Offer {
 /// Numbers that one case is read off.
 const NUMBERS: usize = 700;
 
-/// The cases of a launch: they end alike, and each has streams of its own.
+/// The cases of a launch, [`TOGETHER`] at most: they end alike, and each has streams of its own.
 #[must_use]
 pub fn batch(offer: &Offer, seed: u64, nth: u64, size: usize) -> Vec<Case> {
     let mut bytes = [0; 32];
@@ -47,7 +47,7 @@ pub fn batch(offer: &Offer, seed: u64, nth: u64, size: usize) -> Vec<Case> {
     let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
     // As many whatever is wanted, so that fewer are the first of them.
-    let drawn = cases(offer.clone(), nth, TOGETHER.max(size)).new_tree(&mut runner);
+    let drawn = cases(offer.clone(), nth, TOGETHER).new_tree(&mut runner);
     let mut cases = drawn.map_or_else(|_| Vec::new(), |tree| tree.current());
     cases.truncate(size);
     cases
@@ -196,10 +196,8 @@ impl Frame {
             is_slow.then(|| numbers.one_of(&PACES).copied()).flatten()
         });
         let paces = paces.collect();
-        let longest = Kind::Text.count() - 1;
         let long = |numbers: &mut Numbers| {
-            // The one of wide characters is the next.
-            if numbers.percent(85) { longest } else { longest - 1 }
+            if numbers.percent(85) { Kind::Text.count() - 1 } else { Kind::wide_text() }
         };
         let large = endings.iter().map(|_| numbers.percent(80).then(|| long(numbers))).collect();
         Self { global, endings, paces, large }
@@ -399,7 +397,7 @@ impl<'a> Sender<'a> {
         let values = of_stream.fields.iter().map(|field| {
             let value = numbers.below(field.kind.count());
             // The longest take their time.
-            let kept = if field.kind.is_wide(value) { 40 } else { 10 };
+            let kept = if value == Kind::wide_text() { 40 } else { 10 };
             if field.kind.is_long(value) && !numbers.percent(kept) { 0 } else { value }
         });
         let values = values.collect();

@@ -136,6 +136,10 @@ fn a_seed_gives_the_same_cases_and_another_others() {
     assert_eq!(of(3, 1), of(3, 1));
     assert_ne!(of(3, 1), of(4, 1));
     assert_ne!(of(3, 1), of(3, 2));
+    // Where fewer are wanted, they are the first of them.
+    for nth in 0..10 {
+        assert_eq!(batch(&offer(), 3, nth, 7)[..], batch(&offer(), 3, nth, 20)[..7]);
+    }
 }
 
 #[test]

@@ -4,12 +4,16 @@
 //! records. All lines of a recipe are equally long, and differ only in digits: a block of lines is
 //! laid out once, and its digits are counted up in place. That is faster than a pipe.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::message::Descriptor;
 
 /// The first record's `id`: so many digits that no record count changes their number.
 const FIRST_ID: u64 = 1_000_000_000;
+/// When all records are emitted, in milliseconds since 1970.
+pub const EMITTED_AT: i64 = 1_767_225_600_000;
 /// That number.
 const DIGITS: usize = 10;
 /// Records laid out at a time, at most: about 220 KB, which stays within a core's cache.
@@ -63,10 +67,16 @@ impl Bulk {
         until(self.records).saturating_sub(until(self.skip))
     }
 
+    /// The `id` of each record.
+    #[must_use]
+    pub fn ids(&self) -> Range<u64> {
+        FIRST_ID + self.skip..FIRST_ID + self.records
+    }
+
     /// Each record's fields, as JSON.
     pub fn rows(&self) -> impl Iterator<Item = String> + use<> {
         let padding = self.padding();
-        (self.skip..self.records).map(move |index| data(FIRST_ID + index, padding))
+        self.ids().map(move |id| data(id, padding))
     }
 
     /// How many of the rows stand before the state of this number, or in all.
@@ -110,7 +120,7 @@ impl Bulk {
             None => String::new(),
         };
         format!(
-            r#"{{"type":"RECORD","record":{{"stream":{name},{namespace}"emitted_at":1767225600000,"data":{}}}}}"#,
+            r#"{{"type":"RECORD","record":{{"stream":{name},{namespace}"emitted_at":{EMITTED_AT},"data":{}}}}}"#,
             data(id, padding)
         )
     }

@@ -107,7 +107,7 @@ pub enum Step {
 }
 
 /// How slowly the input trickles in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pace {
     /// The length of a piece, in bytes: neither lines nor characters are spared.

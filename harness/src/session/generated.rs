@@ -248,7 +248,7 @@ impl Generator<'_> {
                 // A launch that is killed is killed at one place.
                 let size = if cases.iter().any(Case::breaks) { FEW } else { TOGETHER };
                 for (part, cases) in cases.chunks(size).enumerate() {
-                    let id = format!("{GENERATED}-{nth}{}", ["", "a"][part % 2]);
+                    let id = format!("{GENERATED}-{nth}.{part}");
                     let mut ran = Vec::new();
                     let ended = self.run_cases(cases.to_vec(), &id, &mut ran);
                     let Ok(mut seen) = seen.lock() else { return };

@@ -121,12 +121,15 @@ impl<'g> Shrinker<'g> {
         let before = self.launches;
         let small = self.made_small(failed, check);
         let id = format!("{GENERATED}-{check}");
-        // Names tell it from other saved cases, unless a name is what it is about.
+        // Names tell it from other saved cases, unless a name is what it is about. And what is broken
+        // off has a second chance.
+        let candidates = [small.clone().named(&check.replace('-', "_")), small];
+        let chances = if candidates[0].breaks() { 2 } else { 1 };
         let mut named = None;
-        for small in [small.clone().named(&check.replace('-', "_")), small] {
-            let (evidence, verdicts) = self.seen(&small, &id)?;
+        for small in candidates.iter().cycle().take(chances * candidates.len()) {
+            let (evidence, verdicts) = self.seen(small, &id)?;
             if verdicts.failed.contains_key(check) {
-                named = Some((small, evidence, verdicts));
+                named = Some((small.clone(), evidence, verdicts));
                 break;
             }
         }

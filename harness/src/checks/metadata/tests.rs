@@ -33,10 +33,9 @@ fn row(id: u32, raw_id: &str, at: &str) -> String {
 }
 
 #[test]
-fn a_row_beside_those_of_a_recipe_has_its_metadata() {
-    let beside = |at: &str| {
-        let of_recipe = row(1_000_000_000, "y", "1767225600000");
-        let mut launch = sync(Some(7), &[&emitted(1, 5)], &[&row(1, "x", at), &of_recipe]);
+fn the_rows_of_a_recipe_have_their_metadata_and_so_have_those_beside_them() {
+    let launch = |beside: &str, of_recipe: &str| {
+        let mut launch = sync(Some(7), &[&emitted(1, 5)], &[beside, of_recipe]);
         let stream = launch.streams.streams[0].descriptor();
         launch.steps.push(Step::Bulk(Bulk {
             before: 0,
@@ -50,11 +49,33 @@ fn a_row_beside_those_of_a_recipe_has_its_metadata() {
         }));
         launch
     };
-    let told = "fail: _airbyte_extracted_at is 6, and the record was emitted at 5";
+    let of_recipe = |raw_id: &str, at: &str| row(1_000_000_000, raw_id, at);
+    let (beside, good) = (row(1, "x", "5"), of_recipe("y", "1767225600000"));
     with_facts(
         "metadata-columns",
         &read_back_facts(&[]),
-        [("pass", beside("5")), (told, beside("6"))],
+        [
+            ("pass", launch(&beside, &good)),
+            (
+                "fail: _airbyte_extracted_at is 6, and the record was emitted at 5",
+                launch(&row(1, "x", "6"), &good),
+            ),
+            (
+                "fail: _airbyte_extracted_at is 6, and the record was emitted at 1767225600000",
+                launch(&beside, &of_recipe("y", "6")),
+            ),
+            (
+                "fail: two rows have the _airbyte_raw_id x",
+                launch(&beside, &of_recipe("x", "1767225600000")),
+            ),
+            (
+                "fail: _airbyte_generation_id is 8, and was 7",
+                launch(&beside, &good.replace(":7,", ":8,")),
+            ),
+            ("fail: a row has no _airbyte_raw_id", launch(&beside, r#"{"id":1000000000}"#)),
+            // Nothing was sent of it.
+            ("pass", launch(&beside, &row(1_000_000_001, "x", "0"))),
+        ],
     );
 }
 

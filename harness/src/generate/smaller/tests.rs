@@ -65,30 +65,188 @@ fn many_records_become_as_few_as_fail() {
     assert_eq!((small.events(), small.syncs.len()), (0, 2));
 }
 
-#[test]
-fn a_recipe_whose_number_does_not_matter_becomes_a_record() {
-    // A record, and a state of its stream.
-    let fails = |case: &Case| {
-        case.syncs.iter().any(|sync| {
-            let records = sync.events.iter().any(|event| !matches!(event, Event::State { .. }));
-            records && states(&sync.events) > 0
-        })
+/// Whether a case fails.
+type Shows<'a> = &'a dyn Fn(&Case) -> bool;
+
+/// A case of one stream in one sync, and another that is there to show what is left.
+fn one_stream(events: Vec<Event>, ending: Ending) -> Case {
+    let stream = Stream {
+        name: "s0".into(),
+        namespace: None,
+        mode: Mode::Dedup,
+        key: Key::Id,
+        fields: vec![],
+        wide: 0,
+        generation: 1,
     };
-    let mut seen = 0;
-    let recipe =
-        |event: &Event| matches!(event, Event::Many { state_every, .. } if *state_every > 0);
-    for mut case in cases(300) {
-        for sync in &mut case.syncs {
-            sync.retain(recipe);
+    let sync = |events, ending| Sync { events, refreshed: vec![false], ending, pace: None };
+    let syncs = vec![sync(events, ending), sync(vec![], Ending::Success)];
+    Case { streams: vec![stream], syncs, global: false }
+}
+
+fn row(stream: usize, id: u32, version: u32) -> Event {
+    Event::Row(Row { stream, id, version, values: vec![], deleted: false, reversed: false })
+}
+
+/// What is sent of a case, recipes written out: the key and the cursor of a record; a state.
+fn sent(events: &[Event]) -> Vec<Option<(u32, u32)>> {
+    let of = |event: &Event| match event {
+        Event::Row(row) => vec![Some((row.id, row.version))],
+        Event::State { .. } => vec![None],
+        Event::Many { count, state_every, .. } => {
+            let one = |nth: u32| {
+                let is_state = nth.checked_rem(*state_every) == Some(0);
+                [Some(Some((1_000_000 + nth, 0))), is_state.then_some(None)]
+            };
+            (1..=*count).flat_map(one).flatten().collect()
         }
-        case.settle();
-        if case.events() > 0 && case.is_legal() && fails(&case) {
+    };
+    events.iter().flat_map(of).collect()
+}
+
+#[test]
+fn a_recipe_whose_number_does_not_matter_becomes_records() {
+    let many = |count, state_every| Event::Many { stream: 0, count, state_every };
+    let state = Event::State { stream: 0 };
+    let of_sync = |case: &Case| sent(&case.syncs[0].events);
+    let records = |sent: &[Option<(u32, u32)>]| sent.iter().flatten().count();
+    let last_state = |sent: &[Option<(u32, u32)>]| {
+        let at = sent.iter().rposition(Option::is_none)?;
+        Some(records(&sent[..at]))
+    };
+    // A record before a state; two; two states with records before each; a record and no state.
+    let one = |case: &Case| last_state(&of_sync(case)) >= Some(1);
+    let two = |case: &Case| last_state(&of_sync(case)) >= Some(2);
+    let by_turns = |case: &Case| {
+        let sent = of_sync(case);
+        let mut parts = sent.split(Option::is_none).map(records);
+        parts.next() > Some(0) && parts.next() > Some(0) && parts.next().is_some()
+    };
+    let plain = |case: &Case| {
+        let sent = of_sync(case);
+        records(&sent) > 0 && last_state(&sent).is_none()
+    };
+    // What is lost is the first record after a state, and it is not outdated.
+    let lost = |case: &Case| {
+        let sent = of_sync(case);
+        let lost = sent.windows(2).filter(|two| two[0].is_none()).filter_map(|two| two[1]);
+        let others = || sent.iter().flatten();
+        lost.into_iter().any(|lost| others().filter(|one| one.0 == lost.0).all(|one| *one <= lost))
+    };
+    let with_row = vec![many(1000, 500), row(0, 1, 10), state.clone()];
+    let table: [(Vec<Event>, Shows, u64); 7] = [
+        (vec![many(1000, 500)], &one, 2),
+        (vec![many(10_000, 500)], &two, 3),
+        (vec![many(10_000, 500)], &by_turns, 4),
+        (vec![many(1000, 0)], &plain, 1),
+        (vec![many(100, 500)], &plain, 1),
+        (vec![many(2000, 0), state.clone()], &two, 3),
+        (with_row, &lost, 2),
+    ];
+    for (nth, (events, fails, messages)) in table.into_iter().enumerate() {
+        let case = one_stream(events, Ending::Success);
+        assert!(fails(&case), "{nth}");
+        let (small, runs) = shrunk(case, fails);
+        assert_eq!(small.messages(), messages, "{nth}: {small:?}");
+        let is_recipe = |event: &Event| matches!(event, Event::Many { .. });
+        assert_eq!(places(&small, is_recipe), [], "{nth}: {small:?}");
+        assert!(runs < 60, "{nth}: {runs}");
+    }
+}
+
+#[test]
+fn what_is_written_out_is_killed_where_it_was() {
+    let many = Event::Many { stream: 0, count: 1000, state_every: 500 };
+    let events = vec![row(0, 1, 10), many, row(0, 2, 20)];
+    // A state and the record after the recipe come before the kill.
+    let fails = |case: &Case| {
+        let before = sent(case.syncs[0].before_kill());
+        case.syncs[0].ending.kills() && before.contains(&Some((2, 20))) && before.contains(&None)
+    };
+    for at in 0..=events.len() {
+        let ending = Ending::KilledBefore { at, gated: false };
+        let mut case = one_stream(events.clone(), ending);
+        case.write_out(0, 1);
+        let place = [0, 1, 1 + 1000 + 2, 1 + 1000 + 2 + 1][at];
+        assert_eq!(case.syncs[0].ending, Ending::KilledBefore { at: place, gated: false });
+        let is_whole = at == events.len();
+        let case = one_stream(events.clone(), ending);
+        assert_eq!(fails(&case), is_whole);
+        if is_whole {
             let (small, _) = shrunk(case, fails);
-            assert_eq!((small.syncs.len(), small.messages()), (1, 2), "{small:?}");
-            seen += 1;
+            assert_eq!(small.messages(), 2, "{small:?}");
         }
     }
-    assert!(seen > 2, "{seen}");
+}
+
+#[test]
+fn what_is_killed_at_a_state_is_killed_once_all_is_quiet_where_that_does() {
+    let state = Event::State { stream: 0 };
+    let events = || vec![row(0, 1, 10), state.clone(), row(0, 2, 20), state.clone(), row(0, 3, 30)];
+    let killed =
+        |case: &Case| case.syncs[0].ending.kills() && sent(&case.syncs[0].events).len() == 5;
+    for (ending, at) in [
+        (Ending::KilledAtState(1), 2),
+        (Ending::KilledAtState(2), 4),
+        (Ending::KilledBefore { at: 3, gated: false }, 3),
+    ] {
+        let (small, _) = shrunk(one_stream(events(), ending), killed);
+        assert_eq!(small.syncs[0].ending, Ending::KilledBefore { at, gated: true });
+        // But not where it shows only by what comes meanwhile.
+        let (small, _) = shrunk(one_stream(events(), ending), |case: &Case| {
+            let at_once = |end| !matches!(end, Ending::KilledBefore { gated: true, .. });
+            killed(case) && at_once(case.syncs[0].ending)
+        });
+        let at_first = match ending {
+            Ending::KilledAtState(_) => Ending::KilledAtState(1),
+            before => before,
+        };
+        assert_eq!(small.syncs[0].ending, at_first);
+    }
+}
+
+#[test]
+fn many_streams_become_plain_at_once() {
+    // All are needed, and the name of one is.
+    let all: Vec<Case> = cases(2).filter(|case| !case.breaks()).collect();
+    let case = Case::together(&all);
+    let (streams, odd) = (case.streams.len(), case.streams[3].name.clone());
+    assert!(streams > 10, "{streams}");
+    let fails = |case: &Case| {
+        case.streams.len() == streams && case.streams.iter().any(|stream| stream.name == odd)
+    };
+    let (small, runs) = shrunk(case, fails);
+    let is_plain = |stream: &&Stream| {
+        let Stream { namespace, mode, key, generation, fields, wide, .. } = stream;
+        (namespace, *mode, *key, *generation) == (&None, Mode::Append, Key::Id, 1)
+            && fields.is_empty()
+            && *wide == 0
+    };
+    assert_eq!(small.streams.iter().filter(is_plain).count(), streams, "{small:?}");
+    let odd = small.streams.iter().enumerate().filter(|(nth, one)| one.name != format!("s{nth}"));
+    assert_eq!(odd.count(), 1);
+    assert!(runs < 8 * streams, "{runs} for {streams}");
+}
+
+#[test]
+fn what_did_not_fail_is_asked_again_where_time_plays_a_part() {
+    let mut most = HashMap::new();
+    for (nth, case) in cases(40).enumerate() {
+        let mut asked: HashMap<Case, u32> = HashMap::new();
+        let mut tried = nth;
+        smallest(case, &MODES, &mut |case: &Case| {
+            tried += 1;
+            let fails = tried % 3 == 0;
+            *asked.entry(case.clone()).or_default() += u32::from(!fails);
+            fails
+        });
+        for (case, times) in asked {
+            let is_timed = case.breaks() || case.syncs.iter().any(|sync| sync.pace.is_some());
+            let most = most.entry(is_timed).or_default();
+            *most = times.max(*most);
+        }
+    }
+    assert_eq!(most, HashMap::from([(false, 1), (true, 2)]));
 }
 
 #[test]
@@ -157,10 +315,7 @@ fn a_stream_that_is_only_there_to_send_something_else_goes() {
         let streams = 0..case.streams.len();
         streams.clone().any(|one| idle(one) && streams.clone().any(|of| of != one && flushed(of)))
     };
-    let row = |stream: usize| {
-        let (id, version, values) = (1, 10, vec![]);
-        Event::Row(Row { stream, id, version, values, deleted: false, reversed: false })
-    };
+    let row = |stream: usize| row(stream, 1, 10);
     let many = |stream: usize| Event::Many { stream, count: 1001, state_every: 0 };
     let state = |stream: usize| Event::State { stream };
     let stream = |name: &str| Stream {
