@@ -236,6 +236,7 @@ impl Case {
         let succeeds = |sync: &Sync| sync.ending == Ending::Success;
         settled == *self
             && self.streams.iter().all(|stream| seen.insert(stream.descriptor()))
+            && self.streams.iter().all(has_fields_apart)
             && self.syncs.last().is_some_and(succeeds)
     }
 
@@ -263,6 +264,12 @@ impl Case {
         let global = cases.first().is_some_and(|case| case.global);
         Self { streams, syncs: (0..syncs).map(sync).collect(), global }
     }
+}
+
+/// Whether no two fields of a stream have one name.
+fn has_fields_apart(stream: &Stream) -> bool {
+    let mut seen = HashSet::new();
+    stream.fields.iter().all(|field| seen.insert(&field.name))
 }
 
 /// How syncs end that are one: killed at the same part of all states, where one is killed at a state;

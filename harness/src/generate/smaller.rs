@@ -201,6 +201,7 @@ fn fewer_of_many(best: &mut Case, still_fails: Fails) {
             _ => (0, 0),
         };
         let set = |case: &mut Case, new: u32, every: u32| {
+            let new = new.max(1);
             if let Event::Many { count, state_every, .. } = &mut case.syncs[sync].events[at] {
                 (*count, *state_every) = (new, every.min(new));
             }
@@ -215,7 +216,10 @@ fn fewer_of_many(best: &mut Case, still_fails: Fails) {
             let (count, every) = recipe(best);
             let (states, rest) = (count.checked_div(every), count.checked_rem(every));
             let (states, rest) = (states.unwrap_or(0), rest.unwrap_or(0));
-            fewest(best, every, |case, new| set(case, states * new + rest, new), still_fails);
+            let fewer = |case: &mut Case, new: u32| {
+                set(case, states * new + rest.min(new.saturating_sub(1)), new);
+            };
+            fewest(best, every, fewer, still_fails);
         }
         if recipe(best).0 <= WRITTEN {
             attempt(best, |case| case.write_out(sync, at), still_fails);

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::case::{self, CODES, Case, Ending, Event, Key, Mode, Row, Stream};
-use crate::scenario::bulk::Bulk;
+use crate::scenario::bulk::{Bulk, EMITTED_AT};
 use crate::scenario::capability::Capability;
 use crate::scenario::{Disturbance, Pace, Scenario, Sent, Step, Sync};
 
-/// When the first record is emitted, in milliseconds since 1970.
-const EMITTED: u64 = 1_767_225_600_000;
+/// When the record before the first is emitted, in milliseconds since 1970: a minute after those of
+/// recipes, so that neither is taken for the other.
+const EMITTED: i64 = EMITTED_AT + 60_000;
 
 /// No pace: whatever is written goes in one piece.
 const AT_ONCE: Pace = Pace { bytes: 1 << 20, pause_ms: 0 };
@@ -69,7 +70,7 @@ impl Case {
 
 struct Writer<'a> {
     case: &'a Case,
-    emitted: u64,
+    emitted: i64,
     states: u64,
     /// The platform's number of the sync; a further attempt is none of its own.
     sync_id: u64,

@@ -12,10 +12,10 @@ use crate::protocol::message::Descriptor;
 
 /// The first record's `id`: so many digits that no record count changes their number.
 const FIRST_ID: u64 = 1_000_000_000;
-/// When all records are emitted, in milliseconds since 1970.
-pub const EMITTED_AT: i64 = 1_767_225_600_000;
 /// That number.
 const DIGITS: usize = 10;
+/// When all records are emitted, in milliseconds since 1970.
+pub const EMITTED_AT: i64 = 1_767_225_600_000;
 /// Records laid out at a time, at most: about 220 KB, which stays within a core's cache.
 const BLOCK: usize = 1000;
 /// Bytes laid out at a time, but for one record that is longer.

@@ -65,7 +65,7 @@ fn the_rows_of_a_recipe_have_their_metadata_and_so_have_those_beside_them() {
                 launch(&beside, &of_recipe("y", "6")),
             ),
             (
-                "fail: two rows have the _airbyte_raw_id x",
+                "fail: two rows have one _airbyte_raw_id (x)",
                 launch(&beside, &of_recipe("x", "1767225600000")),
             ),
             (
@@ -73,6 +73,14 @@ fn the_rows_of_a_recipe_have_their_metadata_and_so_have_those_beside_them() {
                 launch(&beside, &good.replace(":7,", ":8,")),
             ),
             ("fail: a row has no _airbyte_raw_id", launch(&beside, r#"{"id":1000000000}"#)),
+            // It is known by its value, and its moment is a midnight.
+            ("pass", launch(&beside, &of_recipe("y", r#""2026-01-01T00:00Z""#))),
+            ("pass", launch(&beside, &good.replace("000000,", "000000.000,"))),
+            (
+                "fail: and the record was emitted at 1767225600000",
+                launch(&beside, &of_recipe("y", "6").replace("000000,", "000000.0,")),
+            ),
+            ("pass", launch(&beside, &row(1, "x", "0").replace(":1,", ":1000000000.5,"))),
             // Nothing was sent of it.
             ("pass", launch(&beside, &row(1_000_000_001, "x", "0"))),
         ],
@@ -112,7 +120,7 @@ fn each_row_has_its_metadata() {
             ("fail: has no _airbyte_raw_id", without(r#""_airbyte_raw_id":"x","#)),
             ("fail: has no _airbyte_raw_id", one_of(&row(1, "", "1704067200123"))),
             (
-                "fail: two rows have the _airbyte_raw_id x",
+                "fail: two rows have one _airbyte_raw_id (x)",
                 sync(Some(7), &[&one, &emitted(2, AT)], &[&good, &row(2, "x", "1704067200123")]),
             ),
             (

@@ -1,6 +1,7 @@
 use super::super::tests::{MODES, cases, rows};
 use super::*;
-use crate::generate::case::Stream;
+use crate::generate::case::{Field, Stream};
+use crate::generate::kinds::Kind;
 use crate::scenario::Step;
 
 /// What is left of a case where this makes it fail, and how often it was run.
@@ -177,6 +178,20 @@ fn what_is_written_out_is_killed_where_it_was() {
             assert_eq!(small.messages(), 2, "{small:?}");
         }
     }
+}
+
+#[test]
+fn no_two_fields_come_to_have_one_name() {
+    let mut case = one_stream(vec![], Ending::Success);
+    let field = |name: &str| Field { name: name.into(), kind: Kind::Text, declared: true };
+    case.streams[0].fields = vec![field("f1"), field("f2")];
+    // The first has to keep its name.
+    let (small, _) = shrunk(case, |case: &Case| {
+        let fields = &case.streams[0].fields;
+        fields.len() == 2 && fields[0].name == "f1"
+    });
+    let names: Vec<&str> = small.streams[0].fields.iter().map(|field| &*field.name).collect();
+    assert_eq!(names, ["f1", "f2"]);
 }
 
 #[test]
