@@ -207,6 +207,17 @@ impl Case {
         self
     }
 
+    /// The same with one more sync, in which nothing is sent.
+    #[must_use]
+    pub fn followed(&self) -> Self {
+        let refreshed = vec![false; self.streams.len()];
+        let next = Sync { events: Vec::new(), refreshed, ending: Ending::Success, pace: None };
+        let mut followed = self.clone();
+        followed.syncs.push(next);
+        followed.settle();
+        followed
+    }
+
     /// Has rows go where a platform says so: in each sync of an overwrite, and in none that goes on
     /// with one that did not succeed. And has it be killed where that can come about.
     pub fn settle(&mut self) {

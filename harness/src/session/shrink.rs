@@ -34,6 +34,8 @@ pub struct Shrinker<'g> {
     time: Duration,
     launches: usize,
     most_launches: usize,
+    /// What was made small.
+    small: Vec<Case>,
     /// Why no more could be made small, or be saved.
     trouble: Option<Trouble>,
 }
@@ -50,6 +52,7 @@ impl<'g> Shrinker<'g> {
             time: budget.shrink_time,
             launches: 0,
             most_launches: budget.shrink_launches,
+            small: Vec::new(),
             trouble: None,
         }
     }
@@ -167,6 +170,7 @@ impl<'g> Shrinker<'g> {
             streams: small.streams.len(),
             messages: small.messages(),
         });
+        self.small.push(small);
         found.cases.insert(id, scenario);
         found.evidence.push(evidence);
         Some(verdicts.failed.into_keys().collect())
@@ -189,15 +193,17 @@ impl<'g> Shrinker<'g> {
     fn made_small(&mut self, failed: &Failed, check: &str) -> Case {
         let Some(row) = failed.checks.get(check) else { return Case::together(&failed.cases) };
         let modes = self.modes.clone();
-        let mut fails = |case: &Case| self.fails(case, row);
-        // First those whose streams were told of.
+        // What one sync does wrong may be told by another check after the next one. Then those whose
+        // streams were told of.
+        let followed: Vec<Case> = self.small.iter().map(Case::followed).collect();
         let found = row.findings.iter();
         let told: String = found.flat_map(|told| [&*told.message, &*told.evidence]).collect();
         let is_told = |case: &Case| case.streams.iter().any(|stream| told.contains(&stream.name));
-        let mut each: Vec<&Case> = failed.cases.iter().collect();
+        let mut each = failed.cases.clone();
         each.sort_by_key(|case| !is_told(case));
-        let alone = each.into_iter().take(ALONE).find(|case| fails(case)).cloned();
-        let case = alone.unwrap_or_else(|| halved(failed.cases.clone(), &mut fails));
+        let mut fails = |case: &Case| self.fails(case, row);
+        let few = followed.into_iter().chain(each.into_iter().take(ALONE)).find(|case| fails(case));
+        let case = few.unwrap_or_else(|| halved(failed.cases.clone(), &mut fails));
         smallest(case, &modes, &mut fails)
     }
 

@@ -371,7 +371,7 @@ fn no_stream_comes_into_a_mode_that_is_not_offered() {
 #[test]
 fn what_is_made_smaller_is_legal_and_so_is_what_is_drawn() {
     for (nth, case) in cases(300).enumerate() {
-        assert!(case.is_legal(), "{case:?}");
+        assert!(case.is_legal() && case.followed().is_legal(), "{case:?}");
         // Every other candidate fails, so that the next ones are made of it.
         let mut tried = nth;
         smallest(case, &MODES, &mut |case: &Case| {
