@@ -25,7 +25,7 @@ impl Case {
         self.syncs.iter().map(of_sync).sum()
     }
 
-    /// Writes a recipe out: its records have keys that no other has, and so are of the cursor of none.
+    /// Writes a recipe out: its records have keys that no other has, so that no cursor decides on them.
     pub(super) fn write_out(&mut self, sync: usize, at: usize) {
         let Event::Many { stream, count, state_every } = self.syncs[sync].events[at] else {
             return;
