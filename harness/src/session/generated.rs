@@ -134,12 +134,15 @@ impl Seen {
     }
 }
 
+/// Where that is seen which need not be kept.
+pub const NOT_KEPT: &str = "a launch of many cases, which was not kept";
+
 /// Where nothing is kept yet.
 struct Nowhere;
 
 impl Places for Nowhere {
     fn place(&self, _: &str, _: usize) -> (String, Option<String>) {
-        ("a launch of many cases, which was not kept".to_owned(), None)
+        (NOT_KEPT.to_owned(), None)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use serde_json::value::RawValue;
 
-use super::generated::{CLAIMED, Failed, Found, Generator, Verdicts, written};
+use super::generated::{CLAIMED, Failed, Found, Generator, NOT_KEPT, Verdicts, written};
 use super::trouble;
 use crate::checks::{self, Level};
 use crate::event::{Generated, Row, Small, Told, Trouble};
@@ -34,8 +34,8 @@ pub struct Shrinker<'g> {
     time: Duration,
     launches: usize,
     most_launches: usize,
-    /// What was made small.
-    small: Vec<Case>,
+    /// The small case of each check.
+    small: Vec<(String, Case)>,
     /// Why no more could be made small, or be saved.
     trouble: Option<Trouble>,
 }
@@ -125,18 +125,14 @@ impl<'g> Shrinker<'g> {
         let small = self.made_small(failed, check);
         let id = format!("{GENERATED}-{check}");
         // Names tell it from other saved cases, unless a name is what it is about. What is broken off
-        // has a second chance; and the last run may fail for another reason.
+        // has a second chance; and where none fails for the same reason, another will do.
         let candidates = [small.clone().named(&check.replace('-', "_")), small];
         let chances = if candidates[0].breaks() { 4 } else { 2 };
         let mut named = None;
-        for (nth, small) in candidates.iter().cycle().take(chances).enumerate() {
+        for (nth, small) in candidates.iter().cycle().take(2 * chances).enumerate() {
             let (evidence, verdicts) = self.seen(small, &id)?;
-            let seen = verdicts.failed.get(check);
-            let before = failed.checks.get(check);
-            if seen
-                .zip(before)
-                .is_some_and(|(row, before)| nth + 1 == chances || is_alike(row, before))
-            {
+            let both = verdicts.failed.get(check).zip(failed.checks.get(check));
+            if both.is_some_and(|(row, before)| nth >= chances || is_alike(row, before)) {
                 named = Some((small.clone(), evidence, verdicts));
                 break;
             }
@@ -170,7 +166,7 @@ impl<'g> Shrinker<'g> {
             streams: small.streams.len(),
             messages: small.messages(),
         });
-        self.small.push(small);
+        self.small.push((check.to_owned(), small));
         found.cases.insert(id, scenario);
         found.evidence.push(evidence);
         Some(verdicts.failed.into_keys().collect())
@@ -181,6 +177,7 @@ impl<'g> Shrinker<'g> {
         if !self.works {
             return None;
         }
+        self.launches += case.syncs.len();
         let ran = self.generator.run_case(case, id);
         ran.map_err(|error| {
             self.works = false;
@@ -193,18 +190,11 @@ impl<'g> Shrinker<'g> {
     fn made_small(&mut self, failed: &Failed, check: &str) -> Case {
         let Some(row) = failed.checks.get(check) else { return Case::together(&failed.cases) };
         let modes = self.modes.clone();
-        // What one sync does wrong may be told by another check after the next one. Then those whose
-        // streams were told of.
-        let followed: Vec<Case> = self.small.iter().map(Case::followed).collect();
-        let found = row.findings.iter();
-        let told: String = found.flat_map(|told| [&*told.message, &*told.evidence]).collect();
-        let is_told = |case: &Case| case.streams.iter().any(|stream| told.contains(&stream.name));
-        let mut each = failed.cases.clone();
-        each.sort_by_key(|case| !is_told(case));
+        let in_launch = |(check, _): &&(String, Case)| failed.checks.contains_key(check);
+        let known = self.small.iter().rev().find(in_launch).map(|(_, case)| case.followed());
         let mut fails = |case: &Case| self.fails(case, row);
-        let few = followed.into_iter().chain(each.into_iter().take(ALONE)).find(|case| fails(case));
-        let case = few.unwrap_or_else(|| halved(failed.cases.clone(), &mut fails));
-        smallest(case, &modes, &mut fails)
+        let first = first_case(known, failed, row, &mut fails);
+        smallest(first, &modes, &mut fails)
     }
 
     fn is_over(&self) -> bool {
@@ -217,12 +207,29 @@ impl<'g> Shrinker<'g> {
         if !self.can_go_on() {
             return false;
         }
-        self.launches += case.syncs.len();
         let id = format!("smaller-{}", before.check);
         let Some((evidence, verdicts)) = self.seen(case, &id) else { return false };
         self.generator.forget(&evidence);
         verdicts.failed.get(&before.check).is_some_and(|row| is_alike(row, before))
     }
+}
+
+/// What making it smaller starts from. A case that is `known` shows another check of the same launch,
+/// and has one more sync: what one sync does wrong may be told by another check after the next one. Then
+/// come those whose streams were told of, alone, and at last several together.
+fn first_case(
+    known: Option<Case>,
+    failed: &Failed,
+    row: &Row,
+    fails: &mut dyn FnMut(&Case) -> bool,
+) -> Case {
+    let found = row.findings.iter();
+    let told: String = found.flat_map(|told| [&*told.message, &*told.evidence]).collect();
+    let is_told = |case: &Case| case.streams.iter().any(|stream| told.contains(&stream.name));
+    let mut each: Vec<&Case> = failed.cases.iter().collect();
+    each.sort_by_key(|case| !is_told(case));
+    let mut alone = known.into_iter().chain(each.into_iter().take(ALONE).cloned());
+    alone.find(|case| fails(case)).unwrap_or_else(|| halved(failed.cases.clone(), fails))
 }
 
 /// The one of these checks that tells most plainly what happened: they stand in that order, and a
@@ -267,7 +274,9 @@ fn reason(told: &Told) -> Reason {
         return Reason::Stream(words.chars().filter(|letter| !letter.is_ascii_digit()).collect());
     }
     let is_word = |word: &&str| word.chars().all(char::is_alphabetic);
-    let words = told.evidence.split_whitespace().map(|word| word.trim_end_matches([',', ':', '.']));
+    // Where it was seen says nothing of why.
+    let seen = told.evidence.strip_prefix(NOT_KEPT).unwrap_or(&told.evidence);
+    let words = seen.split_whitespace().map(|word| word.trim_end_matches([',', ':', '.']));
     Reason::Launch(words.filter(is_word).map(str::to_owned).collect())
 }
 
@@ -360,6 +369,7 @@ mod tests {
     use super::*;
     use crate::event::Outcome;
     use crate::evidence::Purpose;
+    use crate::generate::case::{Ending, Event, Key, Stream, Sync};
 
     fn told(message: &str, evidence: &str) -> Told {
         let (message, evidence) = (message.to_owned(), evidence.to_owned());
@@ -374,7 +384,7 @@ mod tests {
         assert_ne!(lost, of("n.s0: a row is there that was never sent"));
         let twice = |id: &str| of(&format!("n.s0: two rows have one _airbyte_raw_id ({id})"));
         assert_eq!(twice("1b2c"), twice("d3ef"));
-        let by = |evidence: &str| reason(&told("write failed", evidence));
+        let by = |evidence: &str| reason(&told("write failed", &format!("{NOT_KEPT}: {evidence}")));
         let quoted = by("exit code 1, TRACE ERROR: \"cannot write to a_1\"");
         assert!(
             quoted.is_like(&by("exit code 1, TRACE ERROR: \"cannot write to touchdown_2.s0\""))
@@ -397,6 +407,50 @@ mod tests {
         let checks = checks.iter().map(|check| ((*check).to_owned(), row(check))).collect();
         let evidence = evidence.then(|| Evidence::new("generated-0", Purpose::Write, Vec::new()));
         Failed { nth: 0, cases: Vec::new(), checks, evidence }
+    }
+
+    #[test]
+    fn it_starts_from_what_is_known_of_the_launch_then_from_the_stream_that_was_told_of() {
+        let case = |name: &str| {
+            let stream = Stream {
+                name: name.to_owned(),
+                namespace: None,
+                mode: Mode::Append,
+                key: Key::Id,
+                fields: Vec::new(),
+                wide: 0,
+                generation: 1,
+            };
+            let sync = Sync {
+                events: vec![Event::State { stream: 0 }],
+                refreshed: vec![false],
+                ending: Ending::Success,
+                pace: None,
+            };
+            Case { streams: vec![stream], syncs: vec![sync], global: false }
+        };
+        let mut launch = failed(&["data-lost"], false);
+        launch.cases = ["a", "b", "c", "d", "e"].map(case).to_vec();
+        let mut row = launch.checks["data-lost"].clone();
+        row.findings = vec![told("ns.e: 1 row is lost", "")];
+        let start = |known: Option<&str>, culprits: &[&str]| {
+            let mut asked = Vec::new();
+            let mut fails = |case: &Case| {
+                let names: Vec<&str> = case.streams.iter().map(|stream| &*stream.name).collect();
+                asked.push(format!("{} {}", names.join(""), case.syncs.len()));
+                culprits.iter().all(|culprit| names.contains(culprit))
+            };
+            let known = known.map(|name| case(name).followed());
+            let first = first_case(known, &launch, &row, &mut fails);
+            let names: Vec<_> = first.streams.into_iter().map(|stream| stream.name).collect();
+            (asked.join(", "), names.concat())
+        };
+        let (asked, first) = start(Some("k"), &["k"]);
+        assert_eq!((&*asked, &*first), ("k 2", "k"));
+        let (asked, first) = start(Some("k"), &["e"]);
+        assert_eq!((&*asked, &*first), ("k 2, e 1", "e"));
+        let (asked, first) = start(None, &["a", "b"]);
+        assert_eq!((&*asked, &*first), ("e 1, a 1, b 1, cde 1, ab 1, b 1, a 1", "ab"));
     }
 
     #[test]

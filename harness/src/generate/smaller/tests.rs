@@ -369,6 +369,18 @@ fn no_stream_comes_into_a_mode_that_is_not_offered() {
 }
 
 #[test]
+fn what_follows_is_a_sync_without_a_message_and_an_overwrite_goes_on() {
+    for case in cases(50) {
+        let mut followed = case.followed();
+        let last = followed.syncs.pop().unwrap();
+        assert_eq!(followed, case);
+        assert_eq!((last.events, last.ending, last.pace), (Vec::new(), Ending::Success, None));
+        let overwrites = case.streams.iter().map(|stream| stream.mode == Mode::Overwrite);
+        assert_eq!(last.refreshed, overwrites.collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn what_is_made_smaller_is_legal_and_so_is_what_is_drawn() {
     for (nth, case) in cases(300).enumerate() {
         assert!(case.is_legal() && case.followed().is_legal(), "{case:?}");
