@@ -5,6 +5,7 @@ mod conditions;
 mod generated;
 mod jobs;
 mod keep;
+mod reason;
 mod repeat;
 mod replay;
 mod runner;

@@ -8,10 +8,11 @@ use std::{fs, io};
 
 use serde_json::value::RawValue;
 
-use super::generated::{CLAIMED, Failed, Found, Generator, NOT_KEPT, Verdicts, written};
+use super::generated::{CLAIMED, Failed, Found, Generator, Verdicts, written};
+use super::reason::is_alike;
 use super::trouble;
 use crate::checks::{self, Level};
-use crate::event::{Generated, Row, Small, Told, Trouble};
+use crate::event::{Generated, Row, Small, Trouble};
 use crate::evidence::Evidence;
 use crate::generate::GENERATED;
 use crate::generate::case::{Case, Mode};
@@ -34,6 +35,8 @@ pub struct Shrinker<'g> {
     time: Duration,
     launches: usize,
     most_launches: usize,
+    /// Whether there was more to try when the budget was used up.
+    is_cut: bool,
     /// The small case of each check.
     small: Vec<(String, Case)>,
     /// Why no more could be made small, or be saved.
@@ -51,6 +54,7 @@ impl<'g> Shrinker<'g> {
             started: Instant::now(),
             time: budget.shrink_time,
             launches: 0,
+            is_cut: false,
             most_launches: budget.shrink_launches,
             small: Vec::new(),
             trouble: None,
@@ -82,8 +86,8 @@ impl<'g> Shrinker<'g> {
             let is_plain = !breaks(one);
             let is_own = is_plain || !shows_plainly && all.is_disjoint(&told_small);
             while is_own
-                && self.can_go_on()
                 && let Some(first) = first_of(&(&(&all - &told_small) - &told.unrepeated))
+                && self.can_go_on()
             {
                 let Some(small) = self.settle_one(one, &first, found, told) else { break };
                 told_small.extend(small);
@@ -104,12 +108,15 @@ impl<'g> Shrinker<'g> {
         told.also.retain(|check| !is_small(check));
         told.unrepeated.retain(|check| !told_small.contains(check));
         as_it_was(failed, &told_small | &told.also, found);
-        told.is_cut = self.is_over();
+        told.is_cut = self.is_cut;
         self.trouble.take().map_or(Ok(()), Err)
     }
 
-    fn can_go_on(&self) -> bool {
-        self.works && !self.is_over() && !INTERRUPTED.load(Ordering::SeqCst)
+    /// Whether one more is to be run.
+    fn can_go_on(&mut self) -> bool {
+        let is_over = self.launches >= self.most_launches || self.started.elapsed() > self.time;
+        self.is_cut |= is_over;
+        self.works && !is_over && !INTERRUPTED.load(Ordering::SeqCst)
     }
 
     /// The checks that are told by the small case that was found for this one; none, if it could not
@@ -125,14 +132,15 @@ impl<'g> Shrinker<'g> {
         let small = self.made_small(failed, check);
         let id = format!("{GENERATED}-{check}");
         // Names tell it from other saved cases, unless a name is what it is about. What is broken off
-        // has a second chance; and where none fails for the same reason, another will do.
+        // is tried twice as often; and where none fails for the same reason, another will do.
         let candidates = [small.clone().named(&check.replace('-', "_")), small];
         let chances = if candidates[0].breaks() { 4 } else { 2 };
         let mut named = None;
-        for (nth, small) in candidates.iter().cycle().take(2 * chances).enumerate() {
+        for (nth, small) in candidates.iter().cycle().take(chances).enumerate() {
             let (evidence, verdicts) = self.seen(small, &id)?;
             let both = verdicts.failed.get(check).zip(failed.checks.get(check));
-            if both.is_some_and(|(row, before)| nth >= chances || is_alike(row, before)) {
+            let will_do = nth >= chances / 2;
+            if both.is_some_and(|(row, before)| will_do || is_alike(row, before)) {
                 named = Some((small.clone(), evidence, verdicts));
                 break;
             }
@@ -190,15 +198,11 @@ impl<'g> Shrinker<'g> {
     fn made_small(&mut self, failed: &Failed, check: &str) -> Case {
         let Some(row) = failed.checks.get(check) else { return Case::together(&failed.cases) };
         let modes = self.modes.clone();
-        let in_launch = |(check, _): &&(String, Case)| failed.checks.contains_key(check);
-        let known = self.small.iter().rev().find(in_launch).map(|(_, case)| case.followed());
+        let is_near = |(check, _): &&(String, Case)| tell_of_one(failed, check, row);
+        let known = self.small.iter().rev().find(is_near).map(|(_, case)| case.followed());
         let mut fails = |case: &Case| self.fails(case, row);
         let first = first_case(known, failed, row, &mut fails);
         smallest(first, &modes, &mut fails)
-    }
-
-    fn is_over(&self) -> bool {
-        self.launches >= self.most_launches || self.started.elapsed() > self.time
     }
 
     /// Whether a check fails in this case, and for a reason that it failed for; no, once the budget
@@ -214,7 +218,21 @@ impl<'g> Shrinker<'g> {
     }
 }
 
-/// What making it smaller starts from. A case that is `known` shows another check of the same launch,
+/// Whether a check failed in this launch, too, and of a stream that the row tells of.
+fn tell_of_one(failed: &Failed, check: &str, row: &Row) -> bool {
+    let (Some(other), told) = (failed.checks.get(check).map(all_told), all_told(row)) else {
+        return false;
+    };
+    let mut streams = failed.cases.iter().flat_map(|case| &case.streams);
+    streams.any(|stream| told.contains(&stream.name) && other.contains(&stream.name))
+}
+
+/// All that was found, in one text.
+fn all_told(row: &Row) -> String {
+    row.findings.iter().flat_map(|told| [&*told.message, &*told.evidence]).collect()
+}
+
+/// What making it smaller starts from. A case that is `known` shows another check of the same streams,
 /// and has one more sync: what one sync does wrong may be told by another check after the next one. Then
 /// come those whose streams were told of, alone, and at last several together.
 fn first_case(
@@ -223,8 +241,7 @@ fn first_case(
     row: &Row,
     fails: &mut dyn FnMut(&Case) -> bool,
 ) -> Case {
-    let found = row.findings.iter();
-    let told: String = found.flat_map(|told| [&*told.message, &*told.evidence]).collect();
+    let told = all_told(row);
     let is_told = |case: &Case| case.streams.iter().any(|stream| told.contains(&stream.name));
     let mut each: Vec<&Case> = failed.cases.iter().collect();
     each.sort_by_key(|case| !is_told(case));
@@ -237,47 +254,6 @@ fn first_case(
 fn first_of(these: &BTreeSet<String>) -> Option<String> {
     let found = checks::all().filter(|check| these.contains(check.id));
     found.min_by_key(|check| check.level != Level::Must).map(|check| check.id.to_owned())
-}
-
-/// Whether something was found in both that has the same words: of a check that fails for several
-/// reasons, one must not be taken for another.
-fn is_alike(row: &Row, other: &Row) -> bool {
-    let reasons = |row: &Row| row.findings.iter().map(reason).collect::<Vec<_>>();
-    let others = reasons(other);
-    reasons(row).iter().any(|one| others.iter().any(|other| one.is_like(other)))
-}
-
-/// What a finding says.
-#[derive(Debug, PartialEq)]
-enum Reason {
-    /// Of a stream, without its name, numbers and what stands in brackets.
-    Stream(String),
-    /// Of a launch: what it was seen by, without words that may be names.
-    Launch(BTreeSet<String>),
-}
-
-impl Reason {
-    fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Launch(one), Self::Launch(other)) => {
-                let (both, all) = ((one & other).len(), (one | other).len());
-                2 * both >= all
-            }
-            _ => self == other,
-        }
-    }
-}
-
-fn reason(told: &Told) -> Reason {
-    if let Some((_, words)) = told.message.split_once(": ") {
-        let words = words.split(" (").next().unwrap_or_default();
-        return Reason::Stream(words.chars().filter(|letter| !letter.is_ascii_digit()).collect());
-    }
-    let is_word = |word: &&str| word.chars().all(char::is_alphabetic);
-    // Where it was seen says nothing of why.
-    let seen = told.evidence.strip_prefix(NOT_KEPT).unwrap_or(&told.evidence);
-    let words = seen.split_whitespace().map(|word| word.trim_end_matches([',', ':', '.']));
-    Reason::Launch(words.filter(is_word).map(str::to_owned).collect())
 }
 
 /// Tells what failed among many cases and is not told yet: by the evidence of their launch, where that
@@ -367,32 +343,13 @@ fn halved(mut cases: Vec<Case>, still_fails: &mut dyn FnMut(&Case) -> bool) -> C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Outcome;
+    use crate::event::{Outcome, Told};
     use crate::evidence::Purpose;
     use crate::generate::case::{Ending, Event, Key, Stream, Sync};
 
     fn told(message: &str, evidence: &str) -> Told {
         let (message, evidence) = (message.to_owned(), evidence.to_owned());
         Told { message, evidence, mended: None, platform: String::new(), repeat: None }
-    }
-
-    #[test]
-    fn a_reason_is_told_from_another_by_its_words() {
-        let of = |message: &str| reason(&told(message, ""));
-        let lost = of("n.s1, after sync 2: 1 row is lost (2 rows wanted, 1 found)");
-        assert_eq!(lost, of("n.s0: 3 row is lost (5 rows wanted, 2 found)"));
-        assert_ne!(lost, of("n.s0: a row is there that was never sent"));
-        let twice = |id: &str| of(&format!("n.s0: two rows have one _airbyte_raw_id ({id})"));
-        assert_eq!(twice("1b2c"), twice("d3ef"));
-        let by = |evidence: &str| reason(&told("write failed", &format!("{NOT_KEPT}: {evidence}")));
-        let quoted = by("exit code 1, TRACE ERROR: \"cannot write to a_1\"");
-        assert!(
-            quoted.is_like(&by("exit code 1, TRACE ERROR: \"cannot write to touchdown_2.s0\""))
-        );
-        assert!(
-            !quoted.is_like(&by("exit code 1, TRACE ERROR: \"the mode append is not offered\""))
-        );
-        assert!(!quoted.is_like(&lost));
     }
 
     fn failed(checks: &[&str], evidence: bool) -> Failed {
@@ -429,10 +386,19 @@ mod tests {
             };
             Case { streams: vec![stream], syncs: vec![sync], global: false }
         };
-        let mut launch = failed(&["data-lost"], false);
-        launch.cases = ["a", "b", "c", "d", "e"].map(case).to_vec();
-        let mut row = launch.checks["data-lost"].clone();
-        row.findings = vec![told("ns.e: 1 row is lost", "")];
+        let mut launch = failed(&["data-lost", "data-altered", "data-extra"], false);
+        launch.cases = ["A", "B", "C", "D", "E"].map(case).to_vec();
+        let mut found = |check: &str, message: &str| {
+            let row = launch.checks.get_mut(check).unwrap();
+            row.findings = vec![told(message, "")];
+            row.clone()
+        };
+        found("data-altered", "ns.B: other values; ns.E: other values");
+        found("data-extra", "ns.B: one more");
+        let row = found("data-lost", "ns.E: 1 row is lost");
+        assert!(tell_of_one(&launch, "data-altered", &row));
+        assert!(!tell_of_one(&launch, "data-extra", &row));
+        assert!(!tell_of_one(&launch, "not-failed", &row));
         let start = |known: Option<&str>, culprits: &[&str]| {
             let mut asked = Vec::new();
             let mut fails = |case: &Case| {
@@ -445,12 +411,12 @@ mod tests {
             let names: Vec<_> = first.streams.into_iter().map(|stream| stream.name).collect();
             (asked.join(", "), names.concat())
         };
-        let (asked, first) = start(Some("k"), &["k"]);
-        assert_eq!((&*asked, &*first), ("k 2", "k"));
-        let (asked, first) = start(Some("k"), &["e"]);
-        assert_eq!((&*asked, &*first), ("k 2, e 1", "e"));
-        let (asked, first) = start(None, &["a", "b"]);
-        assert_eq!((&*asked, &*first), ("e 1, a 1, b 1, cde 1, ab 1, b 1, a 1", "ab"));
+        let (asked, first) = start(Some("K"), &["K"]);
+        assert_eq!((&*asked, &*first), ("K 2", "K"));
+        let (asked, first) = start(Some("K"), &["E"]);
+        assert_eq!((&*asked, &*first), ("K 2, E 1", "E"));
+        let (asked, first) = start(None, &["A", "B"]);
+        assert_eq!((&*asked, &*first), ("E 1, A 1, B 1, CDE 1, AB 1, B 1, A 1", "AB"));
     }
 
     #[test]
