@@ -24,26 +24,23 @@ pub fn smallest(case: Case, offered: &[Mode], still_fails: &mut dyn FnMut(&Case)
         *asked += u32::from(!fails);
         fails
     };
+    let mut at_once = usize::MAX;
     loop {
         let before = best.clone();
-        let passes = [
-            steadier,
-            fewer_syncs,
-            fewer_streams,
-            streams_in_one,
-            fewer_events,
-            less_mixed,
-            fewer_of_many,
-            one_text,
-            fewer_fields,
-        ];
-        for pass in passes {
+        steadier(&mut best, still_fails);
+        fewer_syncs(&mut best, still_fails);
+        fewer_streams(&mut best, at_once, still_fails);
+        for pass in
+            [streams_in_one, fewer_events, less_mixed, fewer_of_many, one_text, fewer_fields]
+        {
             pass(&mut best, still_fails);
         }
         simpler(&mut best, offered, still_fails);
         if best == before {
             return best;
         }
+        // Each stream was needed then, and is asked for by itself once more.
+        at_once = 1;
     }
 }
 
@@ -115,7 +112,7 @@ fn fewer_syncs(best: &mut Case, still_fails: Fails) {
     }
 }
 
-fn fewer_streams(best: &mut Case, still_fails: Fails) {
+fn fewer_streams(best: &mut Case, at_once: usize, still_fails: Fails) {
     // One alone, where there are few; else the second half is left out, then the first, then quarters.
     const FEW: usize = 8;
     for at in 0..best.streams.len() {
@@ -125,7 +122,7 @@ fn fewer_streams(best: &mut Case, still_fails: Fails) {
             return;
         }
     }
-    let mut size = best.streams.len().div_ceil(2);
+    let mut size = best.streams.len().div_ceil(2).min(at_once);
     while size > 0 {
         let mut end = best.streams.len();
         while end > 0 {
@@ -240,7 +237,9 @@ fn one_text(best: &mut Case, still_fails: Fails) {
 }
 
 fn fewer_fields(best: &mut Case, still_fails: Fails) {
-    for stream in 0..best.streams.len() {
+    let streams: Vec<usize> = (0..best.streams.len()).collect();
+    all_or_each(best, &streams, Case::drop_fields, still_fails);
+    for stream in streams {
         let mut at = best.streams[stream].fields.len();
         while at > 0 {
             at -= 1;

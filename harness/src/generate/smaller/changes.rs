@@ -143,6 +143,12 @@ impl Case {
         }
     }
 
+    pub(super) fn drop_fields(&mut self, stream: usize) {
+        self.streams[stream].fields.clear();
+        self.streams[stream].wide = 0;
+        self.rows_of(stream).for_each(|row| row.values.clear());
+    }
+
     pub(super) fn set_mode(&mut self, stream: usize, mode: Mode) {
         let order = [Mode::Append, Mode::Dedup, Mode::DedupDeletes, Mode::Overwrite];
         let rank = |mode: Mode| order.iter().position(|one| *one == mode);

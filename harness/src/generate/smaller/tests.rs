@@ -393,3 +393,24 @@ fn what_is_made_smaller_is_legal_and_so_is_what_is_drawn() {
         });
     }
 }
+
+#[test]
+fn many_streams_that_are_needed_take_few_runs() {
+    let of_one = |count| {
+        let plain = |case: &Case| !case.breaks() && case.syncs.len() == count;
+        let all: Vec<Case> = cases(300).filter(plain).take(20).collect();
+        Case::together(&all)
+    };
+    // A record of the 21st stream, or of one after it, is not seen.
+    let fails = |case: &Case| {
+        let late = |event: &Event| !matches!(event, Event::State { .. }) && event.stream() >= 20;
+        case.syncs.iter().any(|sync| sync.events.iter().any(late))
+    };
+    for (count, most) in [(1, 100), (2, 130)] {
+        let case = of_one(count);
+        assert!(fails(&case), "{}", case.streams.len());
+        let (small, runs) = shrunk(case, fails);
+        assert_eq!((small.syncs.len(), small.streams.len(), small.messages()), (1, 21, 1));
+        assert!(runs < most, "{runs}");
+    }
+}
