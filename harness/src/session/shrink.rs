@@ -89,7 +89,13 @@ impl<'g> Shrinker<'g> {
                 && let Some(first) = first_of(&(&(&all - &told_small) - &told.unrepeated))
                 && self.can_go_on()
             {
-                let Some(small) = self.settle_one(one, &first, found, told) else { break };
+                let Some(small) = self.settle_one(one, &first, found, told) else {
+                    // What did not repeat says nothing of the others.
+                    if told.unrepeated.contains(&first) {
+                        continue;
+                    }
+                    break;
+                };
                 told_small.extend(small);
                 shows_plainly |= is_plain;
                 if !is_plain {
@@ -115,8 +121,9 @@ impl<'g> Shrinker<'g> {
     /// Whether one more is to be run.
     fn can_go_on(&mut self) -> bool {
         let is_over = self.launches >= self.most_launches || self.started.elapsed() > self.time;
-        self.is_cut |= is_over;
-        self.works && !is_over && !INTERRUPTED.load(Ordering::SeqCst)
+        let works = self.works && !INTERRUPTED.load(Ordering::SeqCst);
+        self.is_cut |= works && is_over;
+        works && !is_over
     }
 
     /// The checks that are told by the small case that was found for this one; none, if it could not
@@ -232,8 +239,8 @@ fn all_told(row: &Row) -> String {
     row.findings.iter().flat_map(|told| [&*told.message, &*told.evidence]).collect()
 }
 
-/// What making it smaller starts from. A case that is `known` shows another check of the same streams,
-/// and has one more sync: what one sync does wrong may be told by another check after the next one. Then
+/// What making it smaller starts from. A case that is `known` shows another check that failed of the
+/// same streams, and has one more sync: what one sync does wrong may be told by another check after the next one. Then
 /// come those whose streams were told of, alone, and at last several together.
 fn first_case(
     known: Option<Case>,
