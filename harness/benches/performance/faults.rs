@@ -1,5 +1,5 @@
 //! How far generated cases reach: each subtle fault of the reference destination, by many seeds.
-//! Half an hour and more, so it is run by its name alone.
+//! Twenty minutes and more, so it is run by its name alone.
 
 use std::sync::Mutex;
 use std::thread;

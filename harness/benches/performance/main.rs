@@ -5,7 +5,7 @@
 //! cargo bench -p touchdown                          all but the last
 //! cargo bench -p touchdown -- feeding memory        some of them
 //! cargo bench -p touchdown -- --enforce             exit code 1 if a target is missed
-//! cargo bench -p touchdown -- faults                the last: half an hour and more
+//! cargo bench -p touchdown -- faults                the last: twenty minutes and more
 //! ```
 //!
 //! [`feeding`] is held against a plain pipe, [`write`] against `cat` into the same destination,
