@@ -240,8 +240,8 @@ fn all_told(row: &Row) -> String {
 }
 
 /// What making it smaller starts from. A case that is `known` shows another check that failed of the
-/// same streams, and has one more sync: what one sync does wrong may be told by another check after the next one. Then
-/// come those whose streams were told of, alone, and at last several together.
+/// same streams, and has one more sync: what one sync does wrong may be told by another check after the
+/// next one. Then come those whose streams were told of, alone, and at last several together.
 fn first_case(
     known: Option<Case>,
     failed: &Failed,
