@@ -19,13 +19,13 @@ use touchdown::subject::image::{Image, Io, Settings, Way};
 use touchdown::subject::{Call, Limits};
 use touchdown::transcript::{Condition, Transcript};
 
-/// A connector that says what it reads, when it cannot see its network, and when it is asked to
-/// end.
+/// A connector that sends back what it reads, and says when it cannot see its network and when it
+/// is asked to end.
 const WITNESS: &str = r#"
 trap 'echo asked; exit 143' TERM
 (while :; do [ -e /sys/class/net/eth0 ] || echo cut; /bin/busybox sleep 0.05; done) &
 watcher=$!
-while read -r line; do echo "read $line"; done
+while read -r line; do echo "$line"; done
 kill $watcher
 echo ended
 "#;
@@ -59,7 +59,9 @@ fn write(image: &Image, folder: &Path, steps: &[Step]) -> Transcript {
     let manner = Manner { env: vec![("OWN".into(), "a b".into())], ..Manner::default() };
     let (operation, config, catalog) = (Operation::Write, Some(&*config), Some(&*catalog));
     let call = Call { operation, config, catalog, manner: &manner };
-    let limits = Limits { idle: Duration::from_secs(20), ..Limits::default() };
+    // A gate is passed as soon as its states are back: on a busy machine that may be long after.
+    let patience = Duration::from_secs(20);
+    let limits = Limits { idle: patience, gate: patience, ..Limits::default() };
     image.launch(call, Condition::Usual, Stdin::Steps(steps), limits).unwrap()
 }
 
@@ -67,9 +69,12 @@ fn line(text: &str) -> Step {
     Step::Message(Sent::parse(text).unwrap())
 }
 
+const BEFORE: &str = r#"{"type":"STATE","state":{"n":1}}"#;
+const AFTER: &str = r#"{"n":2}"#;
+
 fn steps(disturbance: Disturbance) -> Vec<Step> {
-    // The gate gives it the time to come up and read.
-    vec![line(r#"{"n":1}"#), Step::Gate, Step::Disturb(disturbance), line(r#"{"n":2}"#)]
+    // It has come up, has read and has answered before anything is done to it.
+    vec![line(BEFORE), Step::Gate, Step::Disturb(disturbance), line(AFTER)]
 }
 
 fn disturbed(io: Io, disturbance: Disturbance) -> (Transcript, Vec<String>) {
@@ -95,7 +100,7 @@ fn a_kill_ends_it_at_once() {
     }
     for io in IO {
         let (transcript, said) = disturbed(io, Disturbance::Kill);
-        assert_eq!(said, [r#"read {"n":1}"#], "{io:?}");
+        assert_eq!(said, [BEFORE], "{io:?}");
         assert_eq!(transcript.end.code, Some(137), "{io:?}");
         assert_eq!((transcript.end.stopped, transcript.written.len()), (None, 3), "{io:?}");
     }
@@ -108,7 +113,7 @@ fn a_stop_asks_it_to_end() {
     }
     for io in IO {
         let (transcript, said) = disturbed(io, Disturbance::Stop);
-        assert_eq!(said, [r#"read {"n":1}"#, "asked"], "{io:?}");
+        assert_eq!(said, [BEFORE, "asked"], "{io:?}");
         assert_eq!(transcript.end.code, Some(143), "{io:?}");
         assert_eq!(transcript.end.stdin_closed, None, "its input stays open: {io:?}");
     }
@@ -121,7 +126,7 @@ fn a_pause_passes() {
     }
     for io in IO {
         let (transcript, said) = disturbed(io, Disturbance::Pause(700));
-        assert_eq!(said, [r#"read {"n":1}"#, r#"read {"n":2}"#, "ended"], "{io:?}");
+        assert_eq!(said, [BEFORE, AFTER, "ended"], "{io:?}");
         assert!(transcript.end.is_success());
         let [_, _, paused, after] = transcript.written[..] else { panic!("{transcript:?}") };
         assert!(after - paused >= 700_000, "{io:?}: {paused} {after}");
@@ -211,7 +216,7 @@ fn a_network_is_cut_and_mended() {
         let cut = said.iter().filter(|line| *line == "cut").count();
         assert!(cut > 3, "{io:?}: {said:?}");
         let others: Vec<_> = said.iter().filter(|line| *line != "cut").collect();
-        assert_eq!(others, [r#"read {"n":1}"#, r#"read {"n":2}"#, "ended"], "{io:?}");
+        assert_eq!(others, [BEFORE, AFTER, "ended"], "{io:?}");
         assert_ne!(said.last().unwrap(), "cut");
     }
     docker(&["network", "rm", &network]);
