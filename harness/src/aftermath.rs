@@ -37,8 +37,9 @@ pub struct Stream {
     /// How many rows have to be there, since a launch that did not succeed acknowledged them; one
     /// entry a launch.
     pub acknowledged: Vec<usize>,
-    /// How many have to be there, since a launch that succeeded has sent them; one entry a launch.
-    pub sent: Vec<usize>,
+    /// How many different rows are there of a launch that succeeded, and not of another that has
+    /// sent them again; one entry a launch.
+    pub kept: Vec<usize>,
 }
 
 impl Aftermath {
@@ -56,7 +57,6 @@ impl Aftermath {
                     bounds
                         .due(|due| matches!(due, Due::Acknowledged { launch, .. } if launch == by))
                 };
-                let sent = |by| bounds.due(|due| due == Due::Sent { launch: by });
                 let held = match &landed.rows {
                     Ok(rows) => bounds.hold(rows),
                     Err(why) => Err(why.clone()),
@@ -67,7 +67,7 @@ impl Aftermath {
                         breaches: held.breaches,
                         present: held.present.into_iter().collect(),
                         acknowledged: (0..=nth).map(acknowledged).collect(),
-                        sent: (0..=nth).map(sent).collect(),
+                        kept: held.kept,
                     }),
                     Err(why) => {
                         after.unread.get_or_insert_with(|| format!("{}: {why}", landed.stream));
@@ -134,11 +134,11 @@ mod tests {
         let missing: Vec<_> = first.missing().map(|(_, row, due)| (row, due.launch())).collect();
         assert_eq!(missing, [(one, 0)]);
         let of = first.stream(&stream("a")).unwrap();
-        assert_eq!((&of.acknowledged[..], &of.sent[..]), (&[1][..], &[0][..]));
+        assert_eq!((&of.acknowledged[..], &of.kept[..]), (&[1][..], &[0][..]));
         assert!(of.present.is_empty());
         assert_eq!(second.missing().count(), 0);
         let of = second.stream(&stream("a")).unwrap();
-        assert_eq!((&of.acknowledged[..], &of.sent[..]), (&[1, 0][..], &[0, 1][..]));
+        assert_eq!((&of.acknowledged[..], &of.kept[..]), (&[1, 0][..], &[0, 1][..]));
         assert_eq!(of.present, [0]);
         // What could not be read is told, and the other streams are held all the same.
         let aftermath =

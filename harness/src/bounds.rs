@@ -107,6 +107,18 @@ impl Bound {
         })
     }
 
+    /// The launches that succeeded and have a row there for sure, if so many are there: more than
+    /// all others can account for.
+    fn kept(&self, found: u32) -> impl Iterator<Item = usize> {
+        let most = self.most();
+        self.shares.iter().filter_map(move |share| match share.due {
+            Some(Due::Sent { launch }) => {
+                (found > most - share.most.max(share.least)).then_some(launch)
+            }
+            _ => None,
+        })
+    }
+
     /// The launch that what can be there was first sent in.
     fn launch(&self) -> Option<usize> {
         let live = self.shares.iter().find(|share| share.most > 0);
@@ -156,6 +168,9 @@ pub struct Held {
     pub breaches: Vec<Breach>,
     /// The launches that rows which are there were first sent in.
     pub present: BTreeSet<usize>,
+    /// How many different rows are there of a launch that succeeded, and not of another that has
+    /// sent them again; one entry a launch.
+    pub kept: Vec<usize>,
 }
 
 /// The state of a stream after some launches.
@@ -295,12 +310,13 @@ impl<'a> Bounds<'a> {
             return Err(why);
         }
         alike::settle(self, &mut found, landed)?;
-        let mut held = Held::default();
+        let mut held = Held { kept: vec![0; self.launches.len()], ..Held::default() };
         let mut off = Vec::new();
         for (print, bound) in &self.rows {
             let found = found.get(print).copied().unwrap_or(0);
             if found > 0 {
                 held.present.extend(bound.launch());
+                bound.kept(found).for_each(|launch| held.kept[launch] += 1);
             }
             if found < bound.least() || found > bound.most() {
                 off.push((*print, bound, found));

@@ -161,11 +161,10 @@ fn gone(after: &After, before: &After, launch: usize) -> Vec<Finding> {
     gone.map(told).collect()
 }
 
-/// How many rows are there that an earlier launch had landed for good.
+/// How many rows are there that an earlier launch had landed for good, and that this one has not
+/// simply written anew.
 fn kept(after: &After, launch: usize) -> usize {
-    let earlier = |due: Due| matches!(due, Due::Sent { launch: of } if of < launch);
-    let wanted: usize = after.streams.iter().flat_map(|stream| &stream.sent[..launch]).sum();
-    wanted.saturating_sub(after.missing().filter(|(_, _, due)| earlier(*due)).count())
+    after.streams.iter().flat_map(|stream| &stream.kept[..launch]).sum()
 }
 
 /// The verdict on a connector that does not say that it handles refreshes.
