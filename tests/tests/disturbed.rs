@@ -55,3 +55,18 @@ fn what_was_wrong_is_found_in_each() {
     run(&["--env", "FAULT=reorder-states"]).says(1, &found);
     run(&["--env", "FAULT=float-state-id"]).says(1, &["must in kill", "must in pause"]);
 }
+
+#[test]
+fn a_harness_that_was_stopped_itself_blames_nobody() {
+    let bench = Bench::new();
+    // The subject stops and continues the harness, the first time that it writes.
+    let writes = bench.writes_by(&format!(
+        "mkdir '{}' && {{ sleep 0.3; kill -STOP $PPID; sleep 7; kill -CONT $PPID; }} 2> /dev/null
+        exec '{}' \"$@\"",
+        bench.path("stopped").display(),
+        bench::REFERENCE
+    ));
+    let args = ["--command", &writes, "--run", "append-one-stream", "--timeout", "4"];
+    bench.run(&args).says(0, &["conformant in all that was seen"]);
+    assert!(bench.path("stopped").exists());
+}

@@ -5,12 +5,13 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::reader::{Argument, Reader};
 use crate::subject::INTERRUPTED;
 use crate::subject::drive::{Ended, Running, Wait};
 use crate::subject::output::Progress;
+use crate::subject::patience::Patience;
 use crate::subject::pipe::Pipe;
 
 /// How much of a failing read-back's stderr is shown.
@@ -84,7 +85,7 @@ fn watch(
         // Whoever has ended it does not listen any longer.
         let _ = sender.send(wait());
     });
-    let (mut seen, mut moved) = (0, Instant::now());
+    let (mut seen, mut patience) = (0, Patience::begin());
     let why = loop {
         match receiver.recv_timeout(TICK) {
             Ok(ended) => return ended.map_err(|error| format!("could not be waited for: {error}")),
@@ -93,12 +94,12 @@ fn watch(
         }
         let now = rows.load(Ordering::SeqCst);
         if now != seen {
-            (seen, moved) = (now, Instant::now());
+            (seen, patience) = (now, Patience::begin());
         }
         if INTERRUPTED.load(Ordering::SeqCst) {
             break "was ended: the run was interrupted".to_owned();
         }
-        if moved.elapsed() > within {
+        if patience.waited() > within {
             let limit = within.as_secs_f64();
             break format!("printed nothing for {limit} s, and did not end");
         }
@@ -111,6 +112,8 @@ fn watch(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::readback::rows;
     use crate::subject::command::Command;

@@ -13,6 +13,7 @@ use crate::transcript::{End, Micros, Stop, Transcript};
 
 use super::feed::{self, Fed};
 use super::output::{Progress, read_lines, since};
+use super::patience::Patience;
 use super::pipe::Pipe;
 use super::{INTERRUPTED, Limits};
 
@@ -195,7 +196,7 @@ fn watch(
         // The watch has stopped listening only if the whole launch is over.
         let _ = sender.send(wait());
     });
-    let idle = u64::try_from(limits.idle.as_micros()).unwrap_or(u64::MAX);
+    let (mut moved, mut patience) = (0, Patience::begin());
     let mut stopped = None;
     let mut peak = 0;
     loop {
@@ -210,10 +211,15 @@ fn watch(
             Err(RecvTimeoutError::Timeout) if stopped.is_some() => {}
             Err(RecvTimeoutError::Timeout) => {
                 let cut_off = progress.stop.lock().ok().and_then(|stop| *stop);
-                let since_moved = since(start).saturating_sub(progress.last_moved());
+                let last = progress.last_moved();
+                // What is excused has moved in the future.
+                let excused = last > since(start) || progress.held.load(Ordering::SeqCst);
+                if last != moved || excused {
+                    (moved, patience) = (last, Patience::begin());
+                }
                 stopped = if INTERRUPTED.load(Ordering::SeqCst) {
                     Some(Stop::Interrupted)
-                } else if since_moved > idle && !progress.held.load(Ordering::SeqCst) {
+                } else if patience.waited() > limits.idle {
                     Some(Stop::TimeLimit(limits.idle.as_secs()))
                 } else {
                     cut_off

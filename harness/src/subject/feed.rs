@@ -13,10 +13,11 @@ use super::Limits;
 use super::drive::Running;
 use super::group;
 use super::output::{Progress, since};
+use super::patience::Patience;
 
 /// How long one that was asked to end, or was killed, is waited for: longer than an engine does
 /// before it kills.
-const PATIENCE: Duration = Duration::from_secs(12);
+const END_WITHIN: Duration = Duration::from_secs(12);
 /// Lines are gathered up to this size before they are written: one pipe's worth on Linux.
 const GATHER: usize = 64 << 10;
 /// The longest piece: no pipe takes more at once.
@@ -261,11 +262,11 @@ impl<W: Write + AsFd> Feeder<'_, W> {
     /// Waits until the subject has ended. Its input stays open: an end of input is no part of how
     /// it is ended.
     fn wait_for_end(&self) {
-        let began = Instant::now();
+        let mut patience = Patience::begin();
         while !self.progress.over.load(Ordering::SeqCst) {
             thread::sleep(TICK);
-            if began.elapsed() > PATIENCE {
-                self.progress.cut_off(Stop::TimeLimit(PATIENCE.as_secs()));
+            if patience.waited() > END_WITHIN {
+                self.progress.cut_off(Stop::TimeLimit(END_WITHIN.as_secs()));
             }
         }
     }

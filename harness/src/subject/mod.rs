@@ -12,6 +12,7 @@ pub mod group;
 pub mod image;
 pub mod leftovers;
 pub mod output;
+pub mod patience;
 pub mod pipe;
 pub mod process;
 

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 use crate::transcript::{Micros, Output, Stop};
 
 use super::Limits;
+use super::patience::Patience;
+
+/// How often is looked at the clock while nothing comes.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Microseconds since `start`.
 #[must_use]
@@ -152,15 +156,17 @@ impl Progress {
         let Ok(mut states) = self.states.lock() else {
             return;
         };
-        loop {
-            let before = states.came;
-            if before >= wanted || self.over.load(Ordering::SeqCst) {
+        let (mut seen, mut patience) = (states.came, Patience::begin());
+        while states.came < wanted && !self.over.load(Ordering::SeqCst) {
+            if states.came != seen {
+                (seen, patience) = (states.came, Patience::begin());
+            }
+            if patience.waited() >= quiet {
                 return;
             }
             let nothing_new =
-                |states: &mut States| states.came == before && !self.over.load(Ordering::SeqCst);
-            match self.came.wait_timeout_while(states, quiet, nothing_new) {
-                Ok((_, timeout)) if timeout.timed_out() => return,
+                |states: &mut States| states.came == seen && !self.over.load(Ordering::SeqCst);
+            match self.came.wait_timeout_while(states, TICK.min(quiet), nothing_new) {
                 Ok((woken, _)) => states = woken,
                 Err(_) => return,
             }
