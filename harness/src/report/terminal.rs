@@ -212,7 +212,8 @@ fn generation(of: &Generated, to: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     if of.is_cut {
-        writeln!(to, "  {DOUBT}not as small as they may be{DOUBT:#}: give more --shrink-time")?;
+        let why = "the time for it (--shrink-time) or its launches were used up";
+        writeln!(to, "  {DOUBT}not all are as small as they may be{DOUBT:#}: {why}")?;
     }
     if !of.also.is_empty() {
         writeln!(to, "  failed in them, too, maybe by the same cause: {}", listed(&of.also))?;

@@ -1,4 +1,5 @@
-//! Generated cases: many in one launch; what fails among them is made smaller ([`Shrinker`]).
+//! Generated cases: many in one launch; what fails among them is made smaller ([`Shrinker`]), and told
+//! ([`settle`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::runner::{Job, Runner};
+use super::settle::settle;
 use super::shrink::Shrinker;
 use super::{Session, side_by_side, trouble};
 use crate::checks::{self, Judge};
@@ -24,7 +26,8 @@ use crate::scenario::capability::Capability;
 use crate::scenario::{Scenario, pack};
 use crate::subject::{INTERRUPTED, LaunchError};
 
-/// Launches of many whose evidence is kept until what failed in them has failed again.
+/// Launches of many whose evidence is kept until what failed in them has failed again; and more only
+/// for what failed in none of these.
 const KEPT: usize = 5;
 
 /// Launches that are run once more by halves, at most.
@@ -53,9 +56,10 @@ pub struct Found {
 pub struct Verdicts {
     /// The checks that failed, each with what it found.
     pub failed: BTreeMap<String, Row>,
-    passed: BTreeSet<String>,
+    /// Those that passed.
+    pub passed: BTreeSet<String>,
     /// Why rows could not be read back, if they could not.
-    unread: Option<String>,
+    pub unread: Option<String>,
 }
 
 impl Verdicts {
@@ -69,6 +73,12 @@ impl Verdicts {
             }
         }
         self.unread = self.unread.take().or(readback_errors.pop());
+    }
+
+    /// What it means that rows could not be read back, if they could not.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let readback = Trouble::Readback(self.unread.clone()?);
+        Some(if INTERRUPTED.load(Ordering::SeqCst) { Trouble::Interrupted } else { readback })
     }
 }
 
@@ -91,7 +101,7 @@ pub struct Failed {
     pub cases: Vec<Case>,
     /// The checks, each with what it found.
     pub checks: BTreeMap<String, Row>,
-    /// What was seen, of the first few.
+    /// What was seen, of the first few and of those in which something new failed.
     pub evidence: Option<Evidence>,
 }
 
@@ -116,19 +126,17 @@ impl Seen {
         for case in cases.iter().filter(|_| !is_again) {
             self.coverage.add(case, &endings);
         }
-        let Verdicts { failed: checks, passed, unread } = verdicts;
+        self.trouble = self.trouble.take().or(verdicts.trouble());
+        let Verdicts { failed: checks, passed, .. } = verdicts;
         self.passed.extend(passed);
-        if let Some(why) = unread {
-            let is_ours = INTERRUPTED.load(Ordering::SeqCst);
-            let readback = Trouble::Readback(why);
-            self.trouble.get_or_insert(if is_ours { Trouble::Interrupted } else { readback });
-        }
         if checks.is_empty() {
             return Some(evidence);
         }
-        let kept = self.failed.iter().filter(|one| one.evidence.is_some()).count();
-        let (kept, gone) =
-            if kept < KEPT { (Some(evidence), None) } else { (None, Some(evidence)) };
+        let kept = || self.failed.iter().filter(|one| one.evidence.is_some());
+        // A flood of one check does not cost the evidence of another.
+        let is_new = |check: &String| kept().all(|one| !one.checks.contains_key(check));
+        let is_kept = kept().count() < KEPT || checks.keys().any(is_new);
+        let (kept, gone) = if is_kept { (Some(evidence), None) } else { (None, Some(evidence)) };
         self.failed.push(Failed { nth, cases, checks, evidence: kept });
         gone
     }
@@ -187,8 +195,11 @@ impl Session<'_> {
             let fixed = fixed.into_iter().filter(|row| row.outcome == Outcome::Failed);
             let fixed = fixed.map(|row| row.check).collect();
             let mut shrinker = Shrinker::new(&generator, offer.modes.clone(), stopped.is_none());
-            let settled = shrinker.settle(failed, &fixed, &mut found, &mut told);
-            stopped = stopped.or(settled.err());
+            let regressions = plan.generation.regressions.as_deref();
+            let of = (&mut found, &mut told);
+            let settled = settle(&mut shrinker, failed, &fixed, regressions, of);
+            told.is_cut = shrinker.is_cut;
+            stopped = stopped.or(shrinker.trouble).or(settled.err());
         }
         self.evidence.append(&mut found.evidence);
         self.found = Found { told: Some(told), ..found };

@@ -18,16 +18,18 @@ pub fn is_alike(row: &Row, other: &Row) -> bool {
 enum Reason {
     /// Of a stream, without its name, numbers and what stands in brackets.
     Stream(String),
-    /// Of a launch: what it was seen by, without words that may be names.
-    Launch(BTreeSet<String>),
+    /// Of a launch: what was said and what it was seen by, without words that may be names.
+    Launch([BTreeSet<String>; 2]),
 }
 
 impl Reason {
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Launch(one), Self::Launch(other)) => {
-                let (both, all) = ((one & other).len(), (one | other).len());
-                2 * both >= all
+                one.iter().zip(other).all(|(one, other)| {
+                    let (both, all) = ((one & other).len(), (one | other).len());
+                    2 * both >= all
+                })
             }
             _ => self == other,
         }
@@ -39,11 +41,15 @@ fn reason(told: &Told) -> Reason {
         let words = words.split(" (").next().unwrap_or_default();
         return Reason::Stream(words.chars().filter(|letter| !letter.is_ascii_digit()).collect());
     }
-    let is_word = |word: &&str| !word.is_empty() && word.chars().all(char::is_alphabetic);
     // Where it was seen says nothing of why.
     let seen = told.evidence.strip_prefix(NOT_KEPT).unwrap_or(&told.evidence);
-    let words = seen.split_whitespace().map(|word| word.trim_end_matches([',', ':', '.']));
-    Reason::Launch(words.filter(is_word).map(str::to_owned).collect())
+    Reason::Launch([words(&told.message), words(seen)])
+}
+
+fn words(text: &str) -> BTreeSet<String> {
+    let is_word = |word: &&str| !word.is_empty() && word.chars().all(char::is_alphabetic);
+    let words = text.split_whitespace().map(|word| word.trim_end_matches([',', ':', '.']));
+    words.filter(is_word).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -72,5 +78,15 @@ mod tests {
             !quoted.is_like(&by("exit code 1, TRACE ERROR: \"the mode append is not offered\""))
         );
         assert!(!quoted.is_like(&lost));
+        // Lines are alike where they are of other states, and say nothing of what is wrong with them.
+        let of = |message: &str, line: &str| reason(&told(message, line));
+        let lost = of("a state of x_1 (id 3) never came back", r#"sent {"x_1":3}"#);
+        assert!(
+            lost.is_like(&of("a state of n_1.y_20 (id 12) never came back", r#"sent {"y_20":12}"#))
+        );
+        assert!(!lost.is_like(&of(
+            "a state of x_1 (id 3) counts 4 records where 5 were sent",
+            r#"sent {"x_1":3}"#
+        )));
     }
 }

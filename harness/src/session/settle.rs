@@ -1,0 +1,182 @@
+//! Settling what failed among generated cases: which checks get a small case, and how the others are
+//! told.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::generated::{CLAIMED, Failed, Found, written};
+use super::regressions;
+use super::shrink::{Shrink, Shrunk, Unshrunk};
+use crate::checks::{self, Level};
+use crate::event::{Generated, Row, Small, Trouble};
+use crate::generate::GENERATED;
+use crate::generate::case::Case;
+use crate::subject::LaunchError;
+
+/// Makes a small case for each check that failed and that no other small case tells. Those of `fixed`
+/// failed in other scenarios, too, and need none. What shows without a kill shows after one as well,
+/// where many checks tell of it: then they are named along with it. Nothing that failed is passed
+/// over: what gets no small case is told as it was. Small cases are saved in the folder of
+/// regressions, if there is one; the error is why one could not be.
+pub fn settle(
+    shrinker: &mut impl Shrink,
+    mut failed: Vec<Failed>,
+    fixed: &BTreeSet<String>,
+    regressions: Option<&Path>,
+    (found, told): (&mut Found, &mut Generated),
+) -> Result<(), Trouble> {
+    let breaks = |one: &Failed| one.cases.iter().any(Case::breaks);
+    // Where few checks failed, it is best seen why.
+    failed.sort_by_key(|one| (breaks(one), one.checks.len()));
+    let (mut known, mut told_small) = (fixed.clone(), fixed.clone());
+    // What the fixed scenarios tell may have shown here without a kill.
+    let mut shows_plainly = failed.iter().any(|one| !breaks(one) && is_explained(one, fixed));
+    let mut saved = Ok(());
+    for one in &failed {
+        let all: BTreeSet<String> = one.checks.keys().cloned().collect();
+        told.also.extend(all.intersection(fixed).cloned());
+        let is_plain = !breaks(one);
+        let is_own = is_plain || !shows_plainly && !is_explained(one, &told_small);
+        let (mut tried, mut is_told_of) = (BTreeSet::new(), !is_own);
+        while is_own
+            && let Some(first) = first_of(&(&(&all - &told_small) - &tried))
+            && shrinker.can_go_on()
+        {
+            match shrinker.shrunk(one, &first) {
+                Ok(small) => {
+                    is_told_of = true;
+                    shows_plainly |= is_plain && one.checks[&first].level == Level::Must;
+                    told_small.extend(small.verdicts.failed.keys().cloned());
+                    saved = saved.and(tell(small, &first, regressions, found, told));
+                    if !is_plain {
+                        break;
+                    }
+                }
+                // That says nothing of the others, nor of the next launch.
+                Err(Unshrunk::Unrepeated) => drop(told.unrepeated.insert(first.clone())),
+                Err(Unshrunk::Unseen) => break,
+            }
+            tried.insert(first);
+        }
+        if is_told_of && shrinker.works() {
+            let news = &(&(&all - &known) - &told_small) - &told.unrepeated;
+            along(one, &news, found, told);
+            known.extend(news);
+        }
+    }
+    // Told along with another at first, and in full since.
+    let is_small = |check: &String| told_small.contains(check) && !fixed.contains(check);
+    found.rows.retain(|row| !is_small(&row.check));
+    told.also.retain(|check| !is_small(check));
+    told.unrepeated.retain(|check| !told_small.contains(check));
+    as_it_was(failed, &told_small | &told.also, found);
+    saved.map_err(Trouble::Evidence)
+}
+
+/// Whether a launch failed by a check that is told. Rules that need not be kept explain nothing: a
+/// connector may well break them all the time.
+fn is_explained(one: &Failed, told: &BTreeSet<String>) -> bool {
+    one.checks.values().any(|row| row.level == Level::Must && told.contains(&row.check))
+}
+
+/// Tells of a small case, and saves it. The error is why it could not be saved.
+fn tell(
+    small: Shrunk,
+    check: &str,
+    regressions: Option<&Path>,
+    found: &mut Found,
+    told: &mut Generated,
+) -> Result<(), String> {
+    let Shrunk { case, launches, evidence, verdicts } = small;
+    told.small.push(Small {
+        check: check.to_owned(),
+        launches,
+        syncs: case.syncs.len(),
+        streams: case.streams.len(),
+        messages: case.messages(),
+    });
+    found.evidence.push(evidence);
+    let mut scenario = written(&case, check).map_err(|error: LaunchError| error.to_string())?;
+    if check == CLAIMED {
+        scenario.about = Some(check.to_owned());
+    }
+    // Rules that the connector may well go on breaking do not keep it from being fixed.
+    let counts = |row: &&Row| row.level == Level::Must || row.check == check;
+    scenario.failed =
+        verdicts.failed.values().filter(counts).map(|row| row.check.clone()).collect();
+    regressions::expect(&mut scenario);
+    let saved = regressions.map_or(Ok(()), |folder| {
+        regressions::save(&scenario, check, folder)
+            .map_err(|error| format!("saving a case in {}: {error}", folder.display()))
+    });
+    found.cases.insert(format!("{GENERATED}-{check}"), scenario);
+    saved
+}
+
+/// The one of these checks that tells most plainly what happened: they stand in that order, and a
+/// rule that must be kept goes first.
+fn first_of(these: &BTreeSet<String>) -> Option<String> {
+    let found = checks::all().filter(|check| these.contains(check.id));
+    found.min_by_key(|check| check.level != Level::Must).map(|check| check.id.to_owned())
+}
+
+/// Tells what failed among many cases and is not told yet: by the evidence of their launch, where that
+/// was kept.
+fn as_it_was(failed: Vec<Failed>, mut told: BTreeSet<String>, found: &mut Found) {
+    let (kept, gone): (Vec<_>, Vec<_>) = failed.into_iter().partition(|one| one.evidence.is_some());
+    for Failed { checks, evidence, .. } in kept.into_iter().chain(gone) {
+        if checks.keys().all(|check| told.contains(check)) {
+            continue;
+        }
+        if let Some(evidence) = evidence {
+            found.evidence.push(evidence);
+        } else {
+            let untold = checks.iter().filter(|(check, _)| !told.contains(*check));
+            found.rows.extend(untold.map(|(_, row)| row.clone()));
+        }
+        told.extend(checks.into_keys());
+    }
+}
+
+/// Tells of checks that failed in company of others which are told in full.
+fn along(failed: &Failed, checks: &BTreeSet<String>, found: &mut Found, told: &mut Generated) {
+    for row in checks.iter().filter_map(|check| failed.checks.get(check)) {
+        let why = "maybe by the same cause as another check, which is told in full: run it again once \
+                   that is mended";
+        let mut row = Row { why: Some(why.to_owned()), ..row.clone() };
+        row.findings.truncate(1);
+        told.also.insert(row.check.clone());
+        found.rows.push(row);
+    }
+}
+
+#[cfg(test)]
+pub mod testing {
+    //! Launches that failed, for tests.
+
+    use super::*;
+    use crate::event::{Outcome, Told};
+    use crate::evidence::{Evidence, Purpose};
+
+    pub fn told(message: &str, evidence: &str) -> Told {
+        let (message, evidence) = (message.to_owned(), evidence.to_owned());
+        Told { message, evidence, mended: None, platform: String::new(), repeat: None }
+    }
+
+    pub fn failed(checks: &[&str], evidence: bool) -> Failed {
+        let row = |check: &str| Row {
+            check: check.to_owned(),
+            scenario: "generated-0".to_owned(),
+            level: checks::find(check).map_or(Level::Must, |check| check.level),
+            outcome: Outcome::Failed,
+            why: None,
+            findings: vec![told("it failed", "")],
+        };
+        let checks = checks.iter().map(|check| ((*check).to_owned(), row(check))).collect();
+        let evidence = evidence.then(|| Evidence::new("generated-0", Purpose::Write, Vec::new()));
+        Failed { nth: 0, cases: Vec::new(), checks, evidence }
+    }
+}
+
+#[cfg(test)]
+mod tests;
