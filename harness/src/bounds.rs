@@ -79,6 +79,12 @@ struct Share {
     launch: usize,
 }
 
+impl Share {
+    fn most(&self) -> u32 {
+        self.most.max(self.least)
+    }
+}
+
 impl Bound {
     /// One of a single generation.
     fn between(least: u32, most: u32, due: Option<Due>) -> Self {
@@ -91,7 +97,7 @@ impl Bound {
     }
 
     fn most(&self) -> u32 {
-        self.shares.iter().map(|share| share.most.max(share.least)).sum()
+        self.shares.iter().map(Share::most).sum()
     }
 
     fn dues(&self) -> impl Iterator<Item = Due> {
@@ -112,9 +118,7 @@ impl Bound {
     fn kept(&self, found: u32) -> impl Iterator<Item = usize> {
         let most = self.most();
         self.shares.iter().filter_map(move |share| match share.due {
-            Some(Due::Sent { launch }) => {
-                (found > most - share.most.max(share.least)).then_some(launch)
-            }
+            Some(Due::Sent { launch }) => (found > most - share.most()).then_some(launch),
             _ => None,
         })
     }

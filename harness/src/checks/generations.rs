@@ -161,10 +161,13 @@ fn gone(after: &After, before: &After, launch: usize) -> Vec<Finding> {
     gone.map(told).collect()
 }
 
-/// How many rows are there that an earlier launch had landed for good, and that this one has not
-/// simply written anew.
-fn kept(after: &After, launch: usize) -> usize {
-    after.streams.iter().flat_map(|stream| &stream.kept[..launch]).sum()
+/// How many rows of refreshed streams are there that an earlier launch had landed for good, and that
+/// this one has not simply written anew.
+fn kept(after: &After, nth: usize, launch: &Launch) -> usize {
+    let truncates = |stream: &&Stream| {
+        launch.streams.find(&stream.stream).is_some_and(ConfiguredStream::truncates)
+    };
+    after.streams.iter().filter(truncates).flat_map(|stream| &stream.kept[..nth]).sum()
 }
 
 /// The verdict on a connector that does not say that it handles refreshes.
@@ -197,7 +200,7 @@ fn over_truncations(
             Verdict::inconclusive(format!("read-back of {why}"))
         } else if !findings.is_empty() {
             Verdict::Fail(durable::told(findings))
-        } else if kept(after, nth) == 0 {
+        } else if kept(after, nth, launch) == 0 {
             Verdict::inconclusive("no row of an earlier generation is known to have been there")
         } else {
             Verdict::Pass

@@ -71,6 +71,7 @@ fn an_interrupted_refresh_takes_nothing_away() {
         );
     }
     let incomplete = format!("< {}\n! exit 1", status("a", "INCOMPLETE"));
+    let b_too = &landed("b", &[1])[1..];
     let acknowledged = format!("{}\n! exit 1", came());
     trials(
         "generation-dropped-early",
@@ -106,6 +107,14 @@ fn an_interrupted_refresh_takes_nothing_away() {
             ("inconclusive: no row", vec![first(&[1, 2]), again("! exit 1", &[1, 2])]),
             ("pass", vec![first(&[1, 2]), again("! exit 1", &[1, 1, 2])]),
             ("fail", vec![first(&[1, 2]), again("! exit 1", &[2])]),
+            // The rows of another stream, which is not refreshed, say nothing of it.
+            (
+                "inconclusive: no row",
+                vec![
+                    format!("@ b append 1 0\n{}{}{}", rows("b", &[1]), first(&[1, 2]), b_too),
+                    format!("@ b append 2 0\n{}{}", again("! exit 1", &[1, 2]), b_too),
+                ],
+            ),
             // That it is acknowledged makes it no row of the earlier generation.
             ("pass", vec![first(&[1, 2]), attempt(&acknowledged, &[1, 2]).replace("11", "1")]),
             ("fail", vec![first(&[1, 2]), attempt(&acknowledged, &[2]).replace("11", "1")]),
