@@ -118,7 +118,7 @@ impl Command {
             let (key, value) = variable;
             // What a scenario brings is written down in it, and the shell knows nothing of it.
             if names_secret(key) && !plain.contains(variable) {
-                return format!("{key}=\"${key}\"");
+                return brought(key);
             }
             shell_words::quote(&format!("{key}={value}")).into()
         }));
@@ -142,6 +142,14 @@ pub fn names_secret(key: &str) -> bool {
     words.iter().any(|word| key.contains(word)) || key.ends_with("key")
 }
 
+/// A variable, for `env`, whose value the shell has to bring; it says so where it has none. What is no
+/// name to a shell, it has with underscores.
+#[must_use]
+pub fn brought(key: &str) -> String {
+    let shells = key.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    format!("{}=\"${{{shells}?its value is kept nowhere}}\"", shell_words::quote(key))
+}
+
 /// The variables that every subject gets.
 fn known_environment() -> Vec<(&'static str, OsString)> {
     let ours = |key| std::env::var_os(key);
@@ -162,7 +170,7 @@ mod tests {
         let command = Command {
             words: vec!["/bin/it".into(), "a b".into()],
             workdir: None,
-            env: vec![("LC_ALL".into(), "en".into()), ("MY_TOKEN".into(), "hidden".into())],
+            env: vec![("LC_ALL".into(), "en".into()), ("my-token".into(), "hidden".into())],
         };
         let env = [("LC_ALL", "C"), ("LANG", "C"), ("OWN_KEY", "plain")];
         let env = env.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
@@ -170,7 +178,7 @@ mod tests {
         let call =
             Call { operation: Operation::Spec, config: None, catalog: None, manner: &manner };
         let line = command.shell_line(call, None, "");
-        let variables = r#" MY_TOKEN="$MY_TOKEN" 'LC_ALL=C' 'LANG=C' 'OWN_KEY=plain' sh -c "#;
+        let variables = r#" my-token="${my_token?its value is kept nowhere}" 'LC_ALL=C' 'LANG=C' 'OWN_KEY=plain' sh -c "#;
         assert!(line.contains(variables), "{line}");
         assert!(line.ends_with(&format!("'{BOUNDED}' /bin/it 'a b' spec < /dev/null")), "{line}");
         assert_eq!(line.matches("LANG").count(), 1, "{line}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::call::{CATALOG, CONFIG, arguments, place};
 use super::{ELSEWHERE, Image, Io, PLATFORM_USER, TOOL};
 use crate::subject::Call;
-use crate::subject::command::names_secret;
+use crate::subject::command::{brought, names_secret};
 use crate::transcript::Condition;
 
 impl Image {
@@ -56,11 +56,13 @@ impl Image {
         if self.settings.read_only {
             push(&["--read-only"]);
         }
+        let mut secrets = Vec::new();
         for variable in self.environment(call) {
             let key = variable.split('=').next().unwrap_or_default();
             // Without a value, docker takes the shell's, which knows none of the scenario's.
             let is_secret = names_secret(key) && call.manner.env.iter().all(|(own, _)| own != key);
             push(&["-e", if is_secret { key } else { &variable }]);
+            secrets.extend(is_secret.then(|| brought(key)));
         }
         let arguments = arguments(call, place);
         let swaps = condition.swaps_process_one();
@@ -75,8 +77,9 @@ impl Image {
             words.extend(arguments);
         }
         let input = input.map_or_else(|| "/dev/null".into(), Path::to_string_lossy);
-        format!("{} < {}", shell_words::join(words), shell_words::quote(&input))
+        format!("{} < {}", with_secrets(&secrets, words), shell_words::quote(&input))
     }
+
     /// The shell line that runs a tool of this image without us, such as a read-back: its words, and
     /// the files of this machine that it finds at `/…/1`, `/…/2`.
     #[must_use]
@@ -92,19 +95,52 @@ impl Image {
         if let Some(network) = &self.settings.network {
             push("--network", network);
         }
+        let mut secrets = Vec::new();
         for (key, value) in &self.settings.env {
             // Without a value, docker takes the shell's.
             let variable = format!("{key}={value}");
             push("-e", if names_secret(key) { key } else { &variable });
+            secrets.extend(names_secret(key).then(|| brought(key)));
         }
         push("--entrypoint", words.first().map_or("", String::as_str));
         line.push(self.info.name.clone());
         line.extend(words.iter().skip(1).cloned());
-        shell_words::join(line)
+        with_secrets(&secrets, line)
     }
 
     fn volumes_to_repeat(&self) -> Vec<String> {
         let volumes = self.settings.volumes.iter().enumerate();
         volumes.map(|(nth, volume)| format!("touchdown-repeat-{nth}:{}", volume.folder)).collect()
+    }
+}
+
+/// The words of a command that takes these variables from the shell.
+fn with_secrets(secrets: &[String], words: Vec<String>) -> String {
+    let line = shell_words::join(words);
+    if secrets.is_empty() { line } else { format!("env {} {line}", secrets.join(" ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_brought_by_the_shell_or_missed_aloud() {
+        let secrets = [brought("A_TOKEN"), brought("my-token")];
+        let line = with_secrets(&secrets, vec!["env".to_owned()]);
+        let run = |variables: &[(&str, &str)]| {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("cd / && exec {line}")]).env_remove("A_TOKEN");
+            let done = shell.envs(variables.iter().copied()).output().unwrap();
+            let told = [done.stdout, done.stderr].map(|told| String::from_utf8(told).unwrap());
+            (done.status.success(), told.concat())
+        };
+        let (is_done, told) = run(&[("A_TOKEN", "a 'b"), ("my_token", "c")]);
+        assert!(is_done && told.contains("A_TOKEN=a 'b\n") && told.contains("my-token=c\n"));
+        let (is_done, told) = run(&[("my_token", "c")]);
+        assert!(!is_done && told.contains("A_TOKEN: its value is kept nowhere"), "{told}");
+        assert_eq!(with_secrets(&[], vec!["docker".to_owned()]), "docker");
     }
 }
