@@ -30,6 +30,9 @@ kill $watcher
 echo ended
 "#;
 
+/// What comes back in the end may come late on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 const IO: [Io; 2] = [Io::Platform, Io::Attach];
 
 /// The image with a shell, which runs a script in place of the destination.
@@ -53,15 +56,18 @@ fn random() -> u64 {
 }
 
 fn write(image: &Image, folder: &Path, steps: &[Step]) -> Transcript {
+    write_within(image, folder, steps, Limits::default().gate)
+}
+
+/// The same, with so much patience at a gate.
+fn write_within(image: &Image, folder: &Path, steps: &[Step], gate: Duration) -> Transcript {
     let (config, catalog) = (folder.join("config.json"), folder.join("catalog.json"));
     std::fs::write(&config, "{}").unwrap();
     std::fs::write(&catalog, "{}").unwrap();
     let manner = Manner { env: vec![("OWN".into(), "a b".into())], ..Manner::default() };
     let (operation, config, catalog) = (Operation::Write, Some(&*config), Some(&*catalog));
     let call = Call { operation, config, catalog, manner: &manner };
-    // A gate is passed as soon as its states are back: on a busy machine that may be long after.
-    let patience = Duration::from_secs(20);
-    let limits = Limits { idle: patience, gate: patience, ..Limits::default() };
+    let limits = Limits { idle: PATIENCE, gate, ..Limits::default() };
     image.launch(call, Condition::Usual, Stdin::Steps(steps), limits).unwrap()
 }
 
@@ -87,7 +93,7 @@ fn disturbed_on(
     disturbance: Disturbance,
 ) -> (Transcript, Vec<String>) {
     let (image, folder) = witness(WITNESS, io, Settings { network, ..Settings::default() });
-    let transcript = write(&image, folder.path(), &steps(disturbance));
+    let transcript = write_within(&image, folder.path(), &steps(disturbance), PATIENCE);
     let said = transcript.stdout.iter();
     let said = said.map(|line| String::from_utf8_lossy(&line.bytes).into_owned()).collect();
     (transcript, said)
@@ -191,7 +197,7 @@ fn closed_output_is_noticed_in_a_container() {
     let mut steps: Vec<Step> = states(1, 1).collect();
     steps.extend([Step::Gate, Step::Disturb(Disturbance::CloseOutput)]);
     steps.extend(states(3, 1));
-    let transcript = write(&image, folder.path(), &steps);
+    let transcript = write_within(&image, folder.path(), &steps, PATIENCE);
     // The shell's own SIGPIPE, or its answer to the error.
     assert!(matches!(transcript.end.code, Some(9 | 141)), "{:?}", transcript.end);
     assert_eq!(transcript.stdout.len(), 1);

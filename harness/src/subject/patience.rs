@@ -20,7 +20,7 @@ impl Patience {
         Self { waited: Duration::ZERO, looked: Instant::now() }
     }
 
-    /// For how long has been waited by now; to be asked every few milliseconds.
+    /// For how long has been waited by now; to be asked many times a second.
     pub fn waited(&mut self) -> Duration {
         self.waited += self.looked.elapsed().min(APART);
         self.looked = Instant::now();
