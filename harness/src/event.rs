@@ -156,7 +156,7 @@ pub struct Generated {
     pub small: Vec<Small>,
     /// Checks that failed in them, too, along with others that are told in full.
     pub also: BTreeSet<String>,
-    /// Checks that failed in many cases at once, and not again when those were sent once more.
+    /// Checks that failed in many cases at once, and not each time that the same was sent.
     pub unrepeated: BTreeSet<String>,
     /// Whether the time or the launches for making them small were used up.
     pub is_cut: bool,

@@ -12,6 +12,8 @@ mod replay;
 mod runner;
 mod settle;
 mod shrink;
+#[cfg(test)]
+mod testing;
 mod undeclared;
 mod ways;
 

@@ -300,6 +300,23 @@ fn rows_that_cannot_be_read_back_are_not_passed_over() {
 }
 
 #[test]
+fn what_could_not_be_read_back_once_more_is_not_called_unrepeated() {
+    let folder = tempfile::tempdir().unwrap();
+    // It reads the first launch, and none of those that would make what failed small.
+    let script = format!(
+        "for last; do :; done\ngrep -q '_g00000[_\"]' \"$last\" || exit 3\nexec {} reference read \"$@\"\n",
+        env!("CARGO_BIN_EXE_tested-touchdown")
+    );
+    std::fs::write(folder.path().join("read.sh"), script).unwrap();
+    let fault = ["--env", "FAULT=trim-strings", "--seed", "5", "--examples", "20"];
+    let (code, told) = run_wrapped(folder.path(), "", "sh read.sh", &fault);
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("FAILED  data-altered"), "{told}");
+    assert!(told.contains("The read-back does not work"), "{told}");
+    assert!(!told.contains("not when the same was sent"), "{told}");
+}
+
+#[test]
 fn what_failed_before_the_subject_was_gone_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let gone = "echo >> count; [ $(wc -l < count) -lt 12 ] || rm wrapped.sh";

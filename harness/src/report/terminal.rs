@@ -220,7 +220,7 @@ fn generation(of: &Generated, to: &mut dyn Write) -> io::Result<()> {
     }
     if !of.unrepeated.is_empty() {
         let listed = listed(&of.unrepeated);
-        writeln!(to, "  failed, but not when the same was sent once more: {listed}")?;
+        writeln!(to, "  failed, but not each time that the same was sent: {listed}")?;
     }
     let never: Vec<_> = of.never().collect();
     if !never.is_empty() {

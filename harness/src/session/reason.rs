@@ -55,11 +55,7 @@ fn words(text: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn told(message: &str, evidence: &str) -> Told {
-        let (message, evidence) = (message.to_owned(), evidence.to_owned());
-        Told { message, evidence, mended: None, platform: String::new(), repeat: None }
-    }
+    use crate::session::testing::told;
 
     #[test]
     fn a_reason_is_told_from_another_by_its_words() {

@@ -34,27 +34,23 @@ pub fn expect(scenario: &mut Scenario) {
     }
 }
 
-/// Saves a case that fails a check; whole, or not at all, and not the same one twice. One that is
-/// there already has not failed this time, or was not asked for, and stays.
+/// Saves a case that fails a check; whole, or not at all, and not the same one twice. Others of that
+/// check stay.
 pub fn save(scenario: &Scenario, check: &str, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let made = tempfile::tempdir_in(folder)?;
     scenario.save(made.path())?;
     let ours = files(made.path())?;
-    for nth in 1_u32.. {
-        let name = match nth {
-            1 => format!("regression-{check}"),
-            nth => format!("regression-{check}-{nth}"),
-        };
-        let place = folder.join(name);
-        if !place.exists() {
-            return fs::rename(made.keep(), place);
-        }
-        if files(&place).is_ok_and(|theirs| theirs == ours) {
-            return Ok(());
-        }
+    let name = |nth: u32| match nth {
+        1 => format!("regression-{check}"),
+        nth => format!("regression-{check}-{nth}"),
+    };
+    let is_ours = |place: &Path| files(place).is_ok_and(|theirs| theirs == ours);
+    let mut places = (1..).map(|nth| folder.join(name(nth)));
+    match places.find(|place| !place.exists() || is_ours(place)) {
+        Some(place) if !place.exists() => fs::rename(made.keep(), place),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The files of a folder, with what is in them.

@@ -1,7 +1,7 @@
 //! Settling what failed among generated cases: which checks get a small case, and how the others are
 //! told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::generated::{CLAIMED, Failed, Found, written};
@@ -9,9 +9,13 @@ use super::regressions;
 use super::shrink::{Shrink, Shrunk, Unshrunk};
 use crate::checks::{self, Level};
 use crate::event::{Generated, Row, Small, Trouble};
+use crate::evidence::Purpose;
 use crate::generate::GENERATED;
 use crate::generate::case::Case;
 use crate::subject::LaunchError;
+
+/// In how many launches is tried to show a check once more that failed in many.
+const TRIES: usize = 3;
 
 /// Makes a small case for each check that failed and that no other small case tells. Those of `fixed`
 /// failed in other scenarios, too, and need none. What shows without a kill shows after one as well,
@@ -28,7 +32,8 @@ pub fn settle(
     let breaks = |one: &Failed| one.cases.iter().any(Case::breaks);
     // Where few checks failed, it is best seen why.
     failed.sort_by_key(|one| (breaks(one), one.checks.len()));
-    let (mut known, mut told_small) = (fixed.clone(), fixed.clone());
+    let (mut known, mut in_full) = (fixed.clone(), fixed.clone());
+    let mut vain: BTreeMap<String, usize> = BTreeMap::new();
     // What the fixed scenarios tell may have shown here without a kill.
     let mut shows_plainly = failed.iter().any(|one| !breaks(one) && is_explained(one, fixed));
     let mut saved = Ok(());
@@ -36,47 +41,55 @@ pub fn settle(
         let all: BTreeSet<String> = one.checks.keys().cloned().collect();
         told.also.extend(all.intersection(fixed).cloned());
         let is_plain = !breaks(one);
-        let is_own = is_plain || !shows_plainly && !is_explained(one, &told_small);
-        let (mut tried, mut is_told_of) = (BTreeSet::new(), !is_own);
-        while is_own
-            && let Some(first) = first_of(&(&(&all - &told_small) - &tried))
+        let is_own = is_plain || !shows_plainly && !is_explained(one, &in_full);
+        let mut is_along = !is_own;
+        let mut left = if is_own { all.clone() } else { BTreeSet::new() };
+        left.retain(|check| vain.get(check).is_none_or(|times| *times < TRIES));
+        while let Some(first) = first_of(&(&left - &in_full))
             && shrinker.can_go_on()
         {
+            left.remove(&first);
             match shrinker.shrunk(one, &first) {
                 Ok(small) => {
-                    is_told_of = true;
-                    shows_plainly |= is_plain && one.checks[&first].level == Level::Must;
-                    told_small.extend(small.verdicts.failed.keys().cloned());
+                    in_full.extend(small.verdicts.failed.keys().cloned());
+                    shows_plainly |= is_plain && is_explained(one, &in_full);
                     saved = saved.and(tell(small, &first, regressions, found, told));
                     if !is_plain {
+                        is_along = true;
                         break;
                     }
                 }
-                // That says nothing of the others, nor of the next launch.
-                Err(Unshrunk::Unrepeated) => drop(told.unrepeated.insert(first.clone())),
+                // That says nothing of the others, and little of the next launch.
+                Err(Unshrunk::Unrepeated) => {
+                    *vain.entry(first.clone()).or_default() += 1;
+                    told.unrepeated.insert(first);
+                }
                 Err(Unshrunk::Unseen) => break,
             }
-            tried.insert(first);
         }
-        if is_told_of && shrinker.works() {
-            let news = &(&(&all - &known) - &told_small) - &told.unrepeated;
+        if is_along && shrinker.works() {
+            let news = &(&(&all - &known) - &in_full) - &told.unrepeated;
             along(one, &news, found, told);
             known.extend(news);
         }
     }
     // Told along with another at first, and in full since.
-    let is_small = |check: &String| told_small.contains(check) && !fixed.contains(check);
+    let is_small = |check: &String| in_full.contains(check) && !fixed.contains(check);
     found.rows.retain(|row| !is_small(&row.check));
     told.also.retain(|check| !is_small(check));
-    told.unrepeated.retain(|check| !told_small.contains(check));
-    as_it_was(failed, &told_small | &told.also, found);
+    told.unrepeated.retain(|check| !in_full.contains(check));
+    as_it_was(failed, &in_full | &told.also, found);
     saved.map_err(Trouble::Evidence)
 }
 
-/// Whether a launch failed by a check that is told. Rules that need not be kept explain nothing: a
-/// connector may well break them all the time.
-fn is_explained(one: &Failed, told: &BTreeSet<String>) -> bool {
-    one.checks.values().any(|row| row.level == Level::Must && told.contains(&row.check))
+/// Whether a launch failed by a check that is told in full. A rule that need not be kept explains
+/// nothing, nor does one of the form of all output: a connector may well break them all the time.
+fn is_explained(one: &Failed, in_full: &BTreeSet<String>) -> bool {
+    let is_of_form = |check: &str| {
+        checks::find(check).is_some_and(|check| check.on.contains(&Purpose::CheckWorking))
+    };
+    let mut told = one.checks.values().filter(|row| in_full.contains(&row.check));
+    told.any(|row| row.level == Level::Must && !is_of_form(&row.check))
 }
 
 /// Tells of a small case, and saves it. The error is why it could not be saved.
@@ -147,34 +160,6 @@ fn along(failed: &Failed, checks: &BTreeSet<String>, found: &mut Found, told: &m
         row.findings.truncate(1);
         told.also.insert(row.check.clone());
         found.rows.push(row);
-    }
-}
-
-#[cfg(test)]
-pub mod testing {
-    //! Launches that failed, for tests.
-
-    use super::*;
-    use crate::event::{Outcome, Told};
-    use crate::evidence::{Evidence, Purpose};
-
-    pub fn told(message: &str, evidence: &str) -> Told {
-        let (message, evidence) = (message.to_owned(), evidence.to_owned());
-        Told { message, evidence, mended: None, platform: String::new(), repeat: None }
-    }
-
-    pub fn failed(checks: &[&str], evidence: bool) -> Failed {
-        let row = |check: &str| Row {
-            check: check.to_owned(),
-            scenario: "generated-0".to_owned(),
-            level: checks::find(check).map_or(Level::Must, |check| check.level),
-            outcome: Outcome::Failed,
-            why: None,
-            findings: vec![told("it failed", "")],
-        };
-        let checks = checks.iter().map(|check| ((*check).to_owned(), row(check))).collect();
-        let evidence = evidence.then(|| Evidence::new("generated-0", Purpose::Write, Vec::new()));
-        Failed { nth: 0, cases: Vec::new(), checks, evidence }
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Shrunk {
 /// Why no case was made small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unshrunk {
-    /// The check did not fail once more.
+    /// The check did not fail once more, or not each time.
     Unrepeated,
     /// Nobody could look for it to the end.
     Unseen,
@@ -61,8 +61,6 @@ pub struct Shrinker<'g> {
     most_launches: usize,
     /// The small case of each check.
     small: Vec<(String, Case)>,
-    /// Why rows of the last case could not be read back, if they could not.
-    unread: Option<Trouble>,
     /// Whether there was more to try when the budget was used up.
     pub is_cut: bool,
     /// Why no more could be made small.
@@ -82,7 +80,6 @@ impl<'g> Shrinker<'g> {
             launches: 0,
             most_launches: budget.shrink_launches,
             small: Vec::new(),
-            unread: None,
             is_cut: false,
             trouble: None,
         }
@@ -94,26 +91,20 @@ impl<'g> Shrinker<'g> {
             return None;
         }
         self.launches += case.syncs.len();
-        match self.generator.run_case(case, id) {
-            Ok((evidence, verdicts)) => {
-                self.unread = verdicts.trouble();
-                Some((evidence, verdicts))
-            }
-            Err(error) => {
-                self.works = false;
-                self.trouble.get_or_insert(trouble(&error));
-                None
-            }
-        }
-    }
-
-    /// What it means that a case did not fail. Of rows that could not be read back nobody knows.
-    fn unrepeated(&mut self) -> Unshrunk {
-        if let Some(trouble) = self.unread.take() {
-            self.works = false;
-            self.trouble.get_or_insert(trouble);
-        }
-        if self.works() { Unshrunk::Unrepeated } else { Unshrunk::Unseen }
+        let trouble = match self.generator.run_case(case, id) {
+            Ok((evidence, verdicts)) => match verdicts.trouble() {
+                None => return Some((evidence, verdicts)),
+                // What could not be read back has shown nothing.
+                Some(trouble) => {
+                    self.generator.forget(&evidence);
+                    trouble
+                }
+            },
+            Err(error) => trouble(&error),
+        };
+        self.works = false;
+        self.trouble.get_or_insert(trouble);
+        None
     }
 
     /// The smallest case found that fails a check.
@@ -127,7 +118,7 @@ impl<'g> Shrinker<'g> {
             return Ok(smallest(first, &modes, &mut fails));
         }
         // Once the budget is used up nothing fails.
-        if self.can_go_on() { Err(self.unrepeated()) } else { Err(Unshrunk::Unseen) }
+        Err(if self.can_go_on() { Unshrunk::Unrepeated } else { Unshrunk::Unseen })
     }
 
     /// Whether a check fails in this case, and for a reason that it failed for; no, once the budget
@@ -177,7 +168,7 @@ impl Shrink for Shrinker<'_> {
             }
             self.generator.forget(&evidence);
         }
-        Err(self.unrepeated())
+        Err(if self.works() { Unshrunk::Unrepeated } else { Unshrunk::Unseen })
     }
 }
 
@@ -237,30 +228,13 @@ fn halved(mut cases: Vec<Case>, still_fails: &mut dyn FnMut(&Case) -> bool) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate::case::{Ending, Event, Key, Stream, Sync};
-    use crate::session::settle::testing::{failed, told};
+    use crate::generate::case::Ending;
+    use crate::session::testing::{case, failed, told};
 
     #[test]
     fn it_starts_from_what_is_known_of_the_launch_then_from_the_stream_that_was_told_of() {
-        let case = |name: &str| {
-            let stream = Stream {
-                name: name.to_owned(),
-                namespace: None,
-                mode: Mode::Append,
-                key: Key::Id,
-                fields: Vec::new(),
-                wide: 0,
-                generation: 1,
-            };
-            let sync = Sync {
-                events: vec![Event::State { stream: 0 }],
-                refreshed: vec![false],
-                ending: Ending::Success,
-                pace: None,
-            };
-            Case { streams: vec![stream], syncs: vec![sync], global: false }
-        };
-        let mut launch = failed(&["data-lost", "data-altered", "data-extra"], false);
+        let case = |name: &str| case(name, Ending::Success);
+        let mut launch = failed(&["data-lost", "data-altered", "data-extra"]);
         launch.cases = ["A", "B", "C", "D", "E"].map(case).to_vec();
         let mut found = |check: &str, message: &str| {
             let row = launch.checks.get_mut(check).unwrap();
