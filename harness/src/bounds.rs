@@ -80,7 +80,8 @@ struct Share {
 }
 
 impl Share {
-    fn most(&self) -> u32 {
+    /// What is due may be there, however much of it was written.
+    fn at_most(&self) -> u32 {
         self.most.max(self.least)
     }
 }
@@ -97,7 +98,7 @@ impl Bound {
     }
 
     fn most(&self) -> u32 {
-        self.shares.iter().map(Share::most).sum()
+        self.shares.iter().map(Share::at_most).sum()
     }
 
     fn dues(&self) -> impl Iterator<Item = Due> {
@@ -118,7 +119,7 @@ impl Bound {
     fn kept(&self, found: u32) -> impl Iterator<Item = usize> {
         let most = self.most();
         self.shares.iter().filter_map(move |share| match share.due {
-            Some(Due::Sent { launch }) => (found > most - share.most()).then_some(launch),
+            Some(Due::Sent { launch }) => (found > most - share.at_most()).then_some(launch),
             _ => None,
         })
     }

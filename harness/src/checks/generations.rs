@@ -9,6 +9,7 @@ use crate::bounds::Due;
 use crate::compare::Kind;
 use crate::evidence::{Evidence, Facts, Launch};
 use crate::protocol::catalog::ConfiguredStream;
+use crate::protocol::message::Descriptor;
 use crate::scenario::capability::Capability;
 use crate::scenario::{Sent, SentBody, Step};
 
@@ -105,8 +106,10 @@ fn is_refresh(launch: &Launch) -> bool {
     launch.streams.streams.iter().any(|stream| stream.generation_id.is_some())
 }
 
-fn truncates(launch: &Launch) -> bool {
-    launch.streams.streams.iter().any(ConfiguredStream::truncates)
+/// The streams that a launch refreshes.
+fn truncated(launch: &Launch) -> impl Iterator<Item = Descriptor> {
+    let streams = launch.streams.streams.iter().filter(|stream| stream.truncates());
+    streams.map(ConfiguredStream::descriptor)
 }
 
 /// Whether a later launch goes on with the refresh of a stream that an earlier one has not ended.
@@ -161,13 +164,11 @@ fn gone(after: &After, before: &After, launch: usize) -> Vec<Finding> {
     gone.map(told).collect()
 }
 
-/// How many rows of refreshed streams are there that an earlier launch had landed for good, and that
-/// this one has not simply written anew.
-fn kept(after: &After, nth: usize, launch: &Launch) -> usize {
-    let truncates = |stream: &&Stream| {
-        launch.streams.find(&stream.stream).is_some_and(ConfiguredStream::truncates)
-    };
-    after.streams.iter().filter(truncates).flat_map(|stream| &stream.kept[..nth]).sum()
+/// How many rows of such streams are there that an earlier launch had landed for good, and that this
+/// one has not simply written anew.
+fn kept(after: &After, nth: usize, of: impl Fn(&Descriptor) -> bool) -> usize {
+    let streams = after.streams.iter().filter(|stream| of(&stream.stream));
+    streams.flat_map(|stream| &stream.kept[..nth]).sum()
 }
 
 /// The verdict on a connector that does not say that it handles refreshes.
@@ -176,16 +177,20 @@ fn undeclared(facts: &Facts) -> Option<Verdict> {
     (!declared).then(|| Verdict::not_applicable("refreshes are not declared: --declare refreshes"))
 }
 
-/// The launches of a trial that truncate, and the findings of each; the verdict over all of them.
+/// The launches of a trial that truncate streams which concern a check, and the findings of each; the
+/// verdict over all of them.
 fn over_truncations(
     evidence: &Evidence,
     aftermath: &Aftermath,
     facts: &Facts,
-    concerns: impl Fn(&Launch) -> bool,
+    concerns: impl Fn(&Launch, &Descriptor) -> bool,
 ) -> Verdict {
     let mut verdict = Verdict::Elsewhere;
     for (nth, launch) in evidence.launches.iter().enumerate().skip(1) {
-        if !truncates(launch) || launch.completed() || !concerns(launch) {
+        let of = |stream: &Descriptor| {
+            concerns(launch, stream) && truncated(launch).any(|one| one == *stream)
+        };
+        if launch.completed() || !truncated(launch).any(|stream| of(&stream)) {
             continue;
         }
         let (before, after) = (&aftermath.after[nth - 1], &aftermath.after[nth]);
@@ -200,7 +205,7 @@ fn over_truncations(
             Verdict::inconclusive(format!("read-back of {why}"))
         } else if !findings.is_empty() {
             Verdict::Fail(durable::told(findings))
-        } else if kept(after, nth, launch) == 0 {
+        } else if kept(after, nth, of) == 0 {
             Verdict::inconclusive("no row of an earlier generation is known to have been there")
         } else {
             Verdict::Pass
@@ -211,7 +216,7 @@ fn over_truncations(
 
 fn dropped_early(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) -> Verdict {
     // What INCOMPLETE does has a check of its own.
-    over_truncations(evidence, aftermath, facts, |launch| !says(launch, "INCOMPLETE"))
+    over_truncations(evidence, aftermath, facts, |launch, _| !says(launch, "INCOMPLETE"))
 }
 
 fn incomplete_truncated(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) -> Verdict {
@@ -224,7 +229,11 @@ fn incomplete_truncated(evidence: &Evidence, aftermath: &Aftermath, facts: &Fact
             verdict = verdict.and(Verdict::Fail(vec![finding]));
         }
     }
-    verdict.and(over_truncations(evidence, aftermath, facts, |launch| says(launch, "INCOMPLETE")))
+    let concerns = |launch: &Launch, stream: &Descriptor| {
+        let mut told = launch.statuses_sent().filter(|told| told.stream == *stream);
+        told.any(|told| told.status == "INCOMPLETE")
+    };
+    verdict.and(over_truncations(evidence, aftermath, facts, concerns))
 }
 
 fn missing_complete_succeeded(launch: &Launch, facts: &Facts) -> Verdict {

@@ -133,6 +133,7 @@ fn an_interrupted_refresh_takes_nothing_away() {
 #[test]
 fn incomplete_fails_and_truncates_nothing() {
     let told = |end: &str| format!("< {}\n{end}", status("a", "INCOMPLETE"));
+    let b_too = &landed("b", &[1])[1..];
     trials(
         "incomplete-truncated",
         &declared(),
@@ -143,6 +144,14 @@ fn incomplete_fails_and_truncates_nothing() {
             ("fail: and the sync succeeded", vec![first(&[1, 2]), attempt(&told(""), &[1, 2])]),
             // Asked to stop, it ended as it was asked to.
             ("pass", vec![first(&[1, 2]), attempt(&told("~ stop\n! exit 0"), &[1, 2])]),
+            // Of another stream, which is refreshed beside it, it says nothing.
+            (
+                "inconclusive: no row of an earlier",
+                vec![
+                    format!("@ b append 1 0\n{}{}{b_too}", rows("b", &[1]), first(&[1, 2])),
+                    format!("@ b append 2 2\n{}{b_too}", again(&told("! exit 1"), &[1, 2])),
+                ],
+            ),
             // An earlier attempt has dropped them.
             (
                 "inconclusive: no row of an earlier",
