@@ -160,7 +160,9 @@ fn a_kill_follows_the_states_that_it_waits_for() {
         for (at, sent) in [(2, 30_000), (9, 3)] {
             let mut steps = vec![Step::Disturb(Disturbance::KillAtStates(at))];
             steps.extend(states(sent, 1000));
-            let transcript = write(&image, folder.path(), &steps);
+            // Three are all that come.
+            let gate = Duration::from_secs(5);
+            let transcript = write_within(&image, folder.path(), &steps, gate);
             assert_eq!(transcript.end.code, Some(137), "{io:?}");
             assert_eq!((transcript.end.stopped, transcript.end.stdin_closed), (None, None));
             assert!(transcript.end.killed.is_some() && transcript.end.stdin_refused.is_none());

@@ -163,7 +163,10 @@ again=$here
         }
         if !self.readback.is_empty() {
             let lines = self.readback.join("; ");
-            let _ = write!(script, "\necho \"== landed\"\n( {lines} ) > \"$again/landed\"\n");
+            let _ = write!(
+                script,
+                "\necho \"== landed\"\n( {lines} ) > \"$again/landed\" || echo \"the read-back failed\"\n"
+            );
             script.push_str("shown \"$again/landed\"\n");
             let _ = writeln!(
                 script,
@@ -191,7 +194,7 @@ again=$here
             End::Own => {
                 let _ = write!(
                     script,
-                    "echo \"== launch{which}\"\n( {line} > {out} )\necho \"exit code $?\"\n"
+                    "echo \"== launch{which}\"\n( {line} ) > {out}\necho \"exit code $?\"\n"
                 );
             }
             End::Killed { lines, states } => {
@@ -209,7 +212,7 @@ again=$here
                     r#"echo "== launch{which}, killed {words}"
 rm -f {input} && mkfifo {input} && : > {out}
 exec 3<> {input}
-( {line} > {out} 3>&- ) & pid=$!
+( {line} ) > {out} 3>&- & pid=$!
 {feed} >&3 & feeder=$!
 {until}states {states} {out}
 {{ {kill}; }} 2> /dev/null || echo "it could not be killed"
@@ -297,10 +300,10 @@ mod tests {
             "    edit=\"s/touchdown_20260101_abcdef/$name/g\"\n",
             "# Left out here: it stood still for a while.\n",
             "== launch 1 of 2, killed after 3 lines",
-            "( first > \"$again/1.out\" 3>&- ) & pid=$!\n",
+            "( first ) > \"$again/1.out\" 3>&- & pid=$!\n",
             "head -n 3 \"$again/1.messages.jsonl\" >&3 & feeder=$!\nfed $feeder\nstates 2 ",
             "\n{ kill it; } 2> /dev/null",
-            "( second > \"$again/2.out\" )\n",
+            "( second ) > \"$again/2.out\"\n",
             "== landed\"\n( read it ) > ",
             "echo 'it'\\''s gone'\n",
         ] {

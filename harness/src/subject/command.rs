@@ -146,7 +146,10 @@ pub fn names_secret(key: &str) -> bool {
 /// name to a shell, it has with underscores.
 #[must_use]
 pub fn brought(key: &str) -> String {
-    let shells = key.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    let mut shells = key.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    if shells.starts_with(|letter: char| letter.is_ascii_digit()) {
+        shells.insert(0, '_');
+    }
     format!("{}=\"${{{shells}?its value is kept nowhere}}\"", shell_words::quote(key))
 }
 
