@@ -15,7 +15,7 @@ use crate::generate::case::Case;
 use crate::subject::LaunchError;
 
 /// In how many launches is tried to show a check once more that failed in many.
-const TRIES: usize = 3;
+const TRIES: usize = 2;
 
 /// Makes a small case for each check that failed and that no other small case tells. Those of `fixed`
 /// failed in other scenarios, too, and need none. What shows without a kill shows after one as well,
@@ -78,18 +78,21 @@ pub fn settle(
     found.rows.retain(|row| !is_small(&row.check));
     told.also.retain(|check| !is_small(check));
     told.unrepeated.retain(|check| !in_full.contains(check));
-    as_it_was(failed, &in_full | &told.also, found);
+    as_it_was(failed, &in_full, &mut told.also, found);
+    told.unrepeated.retain(|check| !told.also.contains(check));
     saved.map_err(Trouble::Evidence)
 }
 
 /// Whether a launch failed by a check that is told in full. A rule that need not be kept explains
-/// nothing, nor does one of the form of all output: a connector may well break them all the time.
+/// nothing, nor does one that is judged alike with and without a kill, such as how a line looks: a
+/// connector may well break them in every sync, and a kill shows something else besides.
 fn is_explained(one: &Failed, in_full: &BTreeSet<String>) -> bool {
-    let is_of_form = |check: &str| {
-        checks::find(check).is_some_and(|check| check.on.contains(&Purpose::CheckWorking))
+    let is_judged_alike = |check: &str| {
+        let on = |purpose| checks::find(check).is_some_and(|check| check.on.contains(purpose));
+        [Purpose::Write, Purpose::WriteBroken].iter().all(on)
     };
     let mut told = one.checks.values().filter(|row| in_full.contains(&row.check));
-    told.any(|row| row.level == Level::Must && !is_of_form(&row.check))
+    told.any(|row| row.level == Level::Must && !is_judged_alike(&row.check))
 }
 
 /// Tells of a small case, and saves it. The error is why it could not be saved.
@@ -134,8 +137,14 @@ fn first_of(these: &BTreeSet<String>) -> Option<String> {
 }
 
 /// Tells what failed among many cases and is not told yet: by the evidence of their launch, where that
-/// was kept.
-fn as_it_was(failed: Vec<Failed>, mut told: BTreeSet<String>, found: &mut Found) {
+/// was kept. It tells in full what was told along with others until now.
+fn as_it_was(
+    failed: Vec<Failed>,
+    in_full: &BTreeSet<String>,
+    also: &mut BTreeSet<String>,
+    found: &mut Found,
+) {
+    let mut told = in_full | also;
     let (kept, gone): (Vec<_>, Vec<_>) = failed.into_iter().partition(|one| one.evidence.is_some());
     for Failed { checks, evidence, .. } in kept.into_iter().chain(gone) {
         if checks.keys().all(|check| told.contains(check)) {
@@ -143,6 +152,8 @@ fn as_it_was(failed: Vec<Failed>, mut told: BTreeSet<String>, found: &mut Found)
         }
         if let Some(evidence) = evidence {
             found.evidence.push(evidence);
+            found.rows.retain(|row| !checks.contains_key(&row.check));
+            also.retain(|check| in_full.contains(check) || !checks.contains_key(check));
         } else {
             let untold = checks.iter().filter(|(check, _)| !told.contains(*check));
             found.rows.extend(untold.map(|(_, row)| row.clone()));

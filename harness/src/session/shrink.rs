@@ -61,6 +61,8 @@ pub struct Shrinker<'g> {
     most_launches: usize,
     /// The small case of each check.
     small: Vec<(String, Case)>,
+    /// Why rows of a case of this check could not be read back, if they could not.
+    unread: Option<Trouble>,
     /// Whether there was more to try when the budget was used up.
     pub is_cut: bool,
     /// Why no more could be made small.
@@ -80,6 +82,7 @@ impl<'g> Shrinker<'g> {
             launches: 0,
             most_launches: budget.shrink_launches,
             small: Vec::new(),
+            unread: None,
             is_cut: false,
             trouble: None,
         }
@@ -91,20 +94,22 @@ impl<'g> Shrinker<'g> {
             return None;
         }
         self.launches += case.syncs.len();
-        let trouble = match self.generator.run_case(case, id) {
-            Ok((evidence, verdicts)) => match verdicts.trouble() {
-                None => return Some((evidence, verdicts)),
-                // What could not be read back has shown nothing.
-                Some(trouble) => {
-                    self.generator.forget(&evidence);
-                    trouble
-                }
-            },
-            Err(error) => trouble(&error),
-        };
-        self.works = false;
-        self.trouble.get_or_insert(trouble);
-        None
+        let ran = self.generator.run_case(case, id).map_err(|error| {
+            self.works = false;
+            self.trouble.get_or_insert(trouble(&error));
+        });
+        let (evidence, verdicts) = ran.ok()?;
+        self.unread = self.unread.take().or(verdicts.trouble());
+        Some((evidence, verdicts))
+    }
+
+    /// What it means that no case failed once more. Of rows that could not be read back nobody knows.
+    fn unrepeated(&mut self) -> Unshrunk {
+        if let Some(trouble) = self.unread.take() {
+            self.works = false;
+            self.trouble.get_or_insert(trouble);
+        }
+        if self.works() { Unshrunk::Unrepeated } else { Unshrunk::Unseen }
     }
 
     /// The smallest case found that fails a check.
@@ -118,7 +123,7 @@ impl<'g> Shrinker<'g> {
             return Ok(smallest(first, &modes, &mut fails));
         }
         // Once the budget is used up nothing fails.
-        Err(if self.can_go_on() { Unshrunk::Unrepeated } else { Unshrunk::Unseen })
+        Err(if self.can_go_on() { self.unrepeated() } else { Unshrunk::Unseen })
     }
 
     /// Whether a check fails in this case, and for a reason that it failed for; no, once the budget
@@ -148,6 +153,7 @@ impl Shrink for Shrinker<'_> {
 
     fn shrunk(&mut self, failed: &Failed, check: &str) -> Result<Shrunk, Unshrunk> {
         let before = self.launches;
+        self.unread = None;
         let small = self.made_small(failed, check)?;
         let id = format!("{GENERATED}-{check}");
         // Names tell it from other saved cases, unless a name is what it is about.
@@ -168,7 +174,7 @@ impl Shrink for Shrinker<'_> {
             }
             self.generator.forget(&evidence);
         }
-        Err(if self.works() { Unshrunk::Unrepeated } else { Unshrunk::Unseen })
+        Err(self.unrepeated())
     }
 }
 
