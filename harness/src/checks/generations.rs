@@ -123,6 +123,11 @@ fn says(launch: &Launch, status: &str) -> bool {
     launch.statuses_sent().any(|sent| sent.status == status)
 }
 
+fn is_incomplete(launch: &Launch, stream: &Descriptor) -> bool {
+    let mut told = launch.statuses_sent().filter(|told| told.stream == *stream);
+    told.any(|told| told.status == "INCOMPLETE")
+}
+
 /// Whether its input comes to an end without a word on some stream.
 fn lacks_complete(launch: &Launch) -> bool {
     let statuses = || {
@@ -146,11 +151,17 @@ pub fn ends_incomplete(launch: &Launch) -> bool {
     is_refresh(launch) && (lacks_complete(launch) || says(launch, "INCOMPLETE"))
 }
 
-/// Rows that an earlier launch had landed for good and that this one has taken away.
-fn gone(after: &After, before: &After, launch: usize) -> Vec<Finding> {
+/// Rows of such streams that an earlier launch had landed for good and that this one has taken away.
+fn gone(
+    after: &After,
+    before: &After,
+    launch: usize,
+    of: impl Fn(&Descriptor) -> bool,
+) -> Vec<Finding> {
     let gone_before = before.gaps();
     let gone = after.missing().filter(|(stream, row, due)| {
-        matches!(due, Due::Sent { launch: of } if *of < launch)
+        matches!(due, Due::Sent { launch: from } if *from < launch)
+            && of(&stream.stream)
             && !gone_before.contains(&(&stream.stream, *row))
     });
     let told = |(stream, row, _): (&Stream, &str, Due)| {
@@ -194,7 +205,7 @@ fn over_truncations(
             continue;
         }
         let (before, after) = (&aftermath.after[nth - 1], &aftermath.after[nth]);
-        let findings = gone(after, before, nth);
+        let findings = gone(after, before, nth, of);
         verdict = verdict.and(if let Some(verdict) = undeclared(facts) {
             verdict
         } else if !facts.readback {
@@ -216,7 +227,7 @@ fn over_truncations(
 
 fn dropped_early(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) -> Verdict {
     // What INCOMPLETE does has a check of its own.
-    over_truncations(evidence, aftermath, facts, |launch, _| !says(launch, "INCOMPLETE"))
+    over_truncations(evidence, aftermath, facts, |launch, of| !is_incomplete(launch, of))
 }
 
 fn incomplete_truncated(evidence: &Evidence, aftermath: &Aftermath, facts: &Facts) -> Verdict {
@@ -229,11 +240,7 @@ fn incomplete_truncated(evidence: &Evidence, aftermath: &Aftermath, facts: &Fact
             verdict = verdict.and(Verdict::Fail(vec![finding]));
         }
     }
-    let concerns = |launch: &Launch, stream: &Descriptor| {
-        let mut told = launch.statuses_sent().filter(|told| told.stream == *stream);
-        told.any(|told| told.status == "INCOMPLETE")
-    };
-    verdict.and(over_truncations(evidence, aftermath, facts, concerns))
+    verdict.and(over_truncations(evidence, aftermath, facts, is_incomplete))
 }
 
 fn missing_complete_succeeded(launch: &Launch, facts: &Facts) -> Verdict {

@@ -115,6 +115,14 @@ fn an_interrupted_refresh_takes_nothing_away() {
                     format!("@ b append 2 0\n{}{}", again("! exit 1", &[1, 2]), b_too),
                 ],
             ),
+            // What is lost of a stream is not excused by what was said of another.
+            (
+                "fail: b: a row of an earlier generation is gone after sync 2",
+                vec![
+                    format!("@ b append 1 0\n{}{}{b_too}", rows("b", &[1]), first(&[1, 2])),
+                    format!("@ b append 2 2\n{}", attempt(&incomplete, &[1, 2])),
+                ],
+            ),
             // That it is acknowledged makes it no row of the earlier generation.
             ("pass", vec![first(&[1, 2]), attempt(&acknowledged, &[1, 2]).replace("11", "1")]),
             ("fail", vec![first(&[1, 2]), attempt(&acknowledged, &[2]).replace("11", "1")]),
@@ -150,6 +158,13 @@ fn incomplete_fails_and_truncates_nothing() {
                 vec![
                     format!("@ b append 1 0\n{}{}{b_too}", rows("b", &[1]), first(&[1, 2])),
                     format!("@ b append 2 2\n{}{b_too}", again(&told("! exit 1"), &[1, 2])),
+                ],
+            ),
+            (
+                "elsewhere",
+                vec![
+                    format!("@ b append 1 0\n{}{}{b_too}", rows("b", &[1]), first(&[1, 2])),
+                    format!("@ b append 2 2\n{}", attempt("! exit 1", &[1, 2])),
                 ],
             ),
             // An earlier attempt has dropped them.
