@@ -162,7 +162,7 @@ again=$here
             script.push_str(&self.launch(nth + 1, line));
         }
         if !self.readback.is_empty() {
-            let lines = self.readback.join("; ");
+            let lines = self.readback.join(" && ");
             let _ = write!(
                 script,
                 "\necho \"== landed\"\n( {lines} ) > \"$again/landed\" || echo \"the read-back failed\"\n"

@@ -143,7 +143,7 @@ pub fn names_secret(key: &str) -> bool {
 }
 
 /// A variable, for `env`, whose value the shell has to bring; it says so where it has none. What is no
-/// name to a shell, it has with underscores.
+/// name to a shell, it has with underscores: `1.key` as `_1_key`.
 #[must_use]
 pub fn brought(key: &str) -> String {
     let mut shells = key.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
@@ -167,6 +167,12 @@ fn known_environment() -> Vec<(&'static str, OsString)> {
 mod tests {
     use super::*;
     use crate::protocol::Operation;
+
+    #[test]
+    fn what_is_no_name_to_a_shell_has_another_there() {
+        let wanted = r#"1.key="${_1_key?its value is kept nowhere}""#;
+        assert_eq!(brought("1.key"), wanted);
+    }
 
     #[test]
     fn the_repeat_line_has_the_manner_of_the_launch() {
