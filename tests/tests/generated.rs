@@ -302,9 +302,9 @@ fn rows_that_cannot_be_read_back_are_not_passed_over() {
 #[test]
 fn what_could_not_be_read_back_once_more_is_not_called_unrepeated() {
     let folder = tempfile::tempdir().unwrap();
-    // The first write is wrong, and the second cannot be read back: nobody knows of it.
+    // The first write is wrong, and those after it cannot be read back: nobody knows of them.
     let script = format!(
-        "for last; do :; done\n[ -e reads ] && grep -q '_g00001[_\"]' \"$last\" && exit 3\nexec {} reference read \"$@\"\n",
+        "for last; do :; done\n[ ! -e dead ] || grep -q '_g00000[_\"]' \"$last\" || exit 3\nexec {} reference read \"$@\"\n",
         env!("CARGO_BIN_EXE_tested-touchdown")
     );
     std::fs::write(folder.path().join("read.sh"), script).unwrap();
@@ -320,7 +320,7 @@ fn what_could_not_be_read_back_once_more_is_not_called_unrepeated() {
     let unrepeated = "not each time that the same was sent: data-altered";
     let told = run();
     assert!(told.contains(unrepeated) && !told.contains("read-back"), "{told}");
-    std::fs::write(folder.path().join("reads"), "").unwrap();
+    std::fs::write(folder.path().join("dead"), "").unwrap();
     let told = run();
     assert!(told.contains("The read-back does not work"), "{told}");
     assert!(!told.contains(unrepeated), "{told}");

@@ -78,21 +78,25 @@ pub fn settle(
     found.rows.retain(|row| !is_small(&row.check));
     told.also.retain(|check| !is_small(check));
     told.unrepeated.retain(|check| !in_full.contains(check));
+    // What was tried for itself says more than what it failed beside.
+    let is_vain = |check: &String| told.unrepeated.contains(check) && !fixed.contains(check);
+    found.rows.retain(|row| !is_vain(&row.check));
+    told.also.retain(|check| !is_vain(check));
     as_it_was(failed, &in_full, &mut told.also, found);
-    told.unrepeated.retain(|check| !told.also.contains(check));
     saved.map_err(Trouble::Evidence)
 }
 
 /// Whether a launch failed by a check that is told in full. A rule that need not be kept explains
-/// nothing, nor does one that is judged alike with and without a kill, such as how a line looks: a
-/// connector may well break them in every sync, and a kill shows something else besides.
+/// nothing, nor does one of all operations, or one that is judged alike with and without a kill, such
+/// as how a line looks: a connector may well break them in every sync, and a kill shows something
+/// else besides.
 fn is_explained(one: &Failed, in_full: &BTreeSet<String>) -> bool {
-    let is_judged_alike = |check: &str| {
-        let on = |purpose| checks::find(check).is_some_and(|check| check.on.contains(purpose));
-        [Purpose::Write, Purpose::WriteBroken].iter().all(on)
+    let explains_nothing = |check: &str| {
+        let on = |purpose| checks::find(check).is_some_and(|check| check.on.contains(&purpose));
+        on(Purpose::CheckWorking) || on(Purpose::Write) && on(Purpose::WriteBroken)
     };
     let mut told = one.checks.values().filter(|row| in_full.contains(&row.check));
-    told.any(|row| row.level == Level::Must && !is_judged_alike(&row.check))
+    told.any(|row| row.level == Level::Must && !explains_nothing(&row.check))
 }
 
 /// Tells of a small case, and saves it. The error is why it could not be saved.

@@ -61,7 +61,7 @@ pub struct Shrinker<'g> {
     most_launches: usize,
     /// The small case of each check.
     small: Vec<(String, Case)>,
-    /// Why rows of a case of this check could not be read back, if they could not.
+    /// Why rows of the last case could not be read back, if they could not.
     unread: Option<Trouble>,
     /// Whether there was more to try when the budget was used up.
     pub is_cut: bool,
@@ -99,17 +99,18 @@ impl<'g> Shrinker<'g> {
             self.trouble.get_or_insert(trouble(&error));
         });
         let (evidence, verdicts) = ran.ok()?;
-        self.unread = self.unread.take().or(verdicts.trouble());
+        self.unread = verdicts.trouble();
         Some((evidence, verdicts))
     }
 
-    /// What it means that no case failed once more. Of rows that could not be read back nobody knows.
-    fn unrepeated(&mut self) -> Unshrunk {
+    /// What it means that no case failed once more, where all were tried; the last ones are those that
+    /// say it. Of rows that could not be read back nobody knows.
+    fn unshrunk(&mut self, were_all_tried: bool) -> Unshrunk {
         if let Some(trouble) = self.unread.take() {
             self.works = false;
             self.trouble.get_or_insert(trouble);
         }
-        if self.works() { Unshrunk::Unrepeated } else { Unshrunk::Unseen }
+        if were_all_tried && self.works() { Unshrunk::Unrepeated } else { Unshrunk::Unseen }
     }
 
     /// The smallest case found that fails a check.
@@ -123,7 +124,8 @@ impl<'g> Shrinker<'g> {
             return Ok(smallest(first, &modes, &mut fails));
         }
         // Once the budget is used up nothing fails.
-        Err(if self.can_go_on() { self.unrepeated() } else { Unshrunk::Unseen })
+        let were_all_tried = self.can_go_on();
+        Err(self.unshrunk(were_all_tried))
     }
 
     /// Whether a check fails in this case, and for a reason that it failed for; no, once the budget
@@ -153,7 +155,6 @@ impl Shrink for Shrinker<'_> {
 
     fn shrunk(&mut self, failed: &Failed, check: &str) -> Result<Shrunk, Unshrunk> {
         let before = self.launches;
-        self.unread = None;
         let small = self.made_small(failed, check)?;
         let id = format!("{GENERATED}-{check}");
         // Names tell it from other saved cases, unless a name is what it is about.
@@ -162,7 +163,7 @@ impl Shrink for Shrinker<'_> {
         for (chance, case) in all {
             // It is seen once by each name, however little is left.
             if chance > 0 && !self.can_go_on() {
-                return Err(Unshrunk::Unseen);
+                return Err(self.unshrunk(false));
             }
             let (evidence, verdicts) = self.seen(case, &id).ok_or(Unshrunk::Unseen)?;
             let both = verdicts.failed.get(check).zip(failed.checks.get(check));
@@ -174,7 +175,7 @@ impl Shrink for Shrinker<'_> {
             }
             self.generator.forget(&evidence);
         }
-        Err(self.unrepeated())
+        Err(self.unshrunk(true))
     }
 }
 

@@ -112,6 +112,14 @@ fn what_did_not_fail_once_more_bars_nothing() {
     let told = settled(&two[1..], &[("state-lost", &["state-lost"])], 9, none);
     let asked = "0: data-lost, 0: state-lost";
     assert_eq!(told, [asked, "small state-lost, 0", "", "", "data-lost"]);
+    // What was tried in vain is told so, not by what it once failed beside.
+    let killed: &[(Ending, &[&str])] = &[
+        (KILLED, &["killed-then-stuck", "state-not-durable"]),
+        (KILLED, &["hangs", "killed-then-stuck"]),
+    ];
+    let told = settled(killed, &[("state-not-durable", &["state-not-durable"])], 9, none);
+    let vain = "hangs, killed-then-stuck";
+    assert_eq!(told[1..], ["small state-not-durable, 0, 1", "", "", vain], "{told:?}");
     // But what fails now and then is not looked for without end.
     let told = settled(&[two[0]; 9], &[], 9, none);
     assert_eq!(told[0], "0: data-lost, 1: data-lost");
@@ -125,6 +133,7 @@ fn what_shows_after_a_kill_may_be_what_shows_without_one() {
         ("output-logged-record", &["output-logged-record"]),
         ("log-level-missing", &["log-level-missing"]),
         ("state-altered", &["state-altered"]),
+        ("success-exits-nonzero", &["success-exits-nonzero"]),
         ("state-not-durable", &["state-not-durable"]),
         ("killed-then-stuck", &["killed-then-stuck"]),
     ];
@@ -136,7 +145,9 @@ fn what_shows_after_a_kill_may_be_what_shows_without_one() {
     // Not where the rule need not be kept, or is judged alike after a kill: a connector may break it
     // in every sync.
     assert_ne!(checks::find("output-logged-record").unwrap().level, Level::Must);
-    for check in ["output-logged-record", "log-level-missing", "state-altered"] {
+    for check in
+        ["output-logged-record", "log-level-missing", "state-altered", "success-exits-nonzero"]
+    {
         let asked = format!("0: {check}, 1: state-not-durable");
         let seen = format!("small {check}, small state-not-durable");
         assert_eq!(plain(check), [&*asked, &*seen, "", "", ""]);
