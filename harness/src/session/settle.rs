@@ -73,15 +73,13 @@ pub fn settle(
             known.extend(news);
         }
     }
-    // Told along with another at first, and in full since.
-    let is_small = |check: &String| in_full.contains(check) && !fixed.contains(check);
-    found.rows.retain(|row| !is_small(&row.check));
-    told.also.retain(|check| !is_small(check));
     told.unrepeated.retain(|check| !in_full.contains(check));
-    // What was tried for itself says more than what it failed beside.
-    let is_vain = |check: &String| told.unrepeated.contains(check) && !fixed.contains(check);
-    found.rows.retain(|row| !is_vain(&row.check));
-    told.also.retain(|check| !is_vain(check));
+    // Told along with another at first, and for itself since.
+    let is_own = |check: &String| {
+        !fixed.contains(check) && (in_full.contains(check) || told.unrepeated.contains(check))
+    };
+    found.rows.retain(|row| !is_own(&row.check));
+    told.also.retain(|check| !is_own(check));
     as_it_was(failed, &in_full, &mut told.also, found);
     saved.map_err(Trouble::Evidence)
 }
