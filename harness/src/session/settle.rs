@@ -75,11 +75,11 @@ pub fn settle(
     }
     told.unrepeated.retain(|check| !in_full.contains(check));
     // Told along with another at first, and for itself since.
-    let is_own = |check: &String| {
+    let stands_alone = |check: &String| {
         !fixed.contains(check) && (in_full.contains(check) || told.unrepeated.contains(check))
     };
-    found.rows.retain(|row| !is_own(&row.check));
-    told.also.retain(|check| !is_own(check));
+    found.rows.retain(|row| !stands_alone(&row.check));
+    told.also.retain(|check| !stands_alone(check));
     as_it_was(failed, &in_full, &mut told.also, found);
     saved.map_err(Trouble::Evidence)
 }
